@@ -156,7 +156,7 @@ class ApprovedDeletion:
         expired = self._write_rules(by_rule) if by_rule else ExpiryResult(results=())
         if by_rule and (expired.problem or not direct):
             reason = expired.problem
-            not_started = build_not_started_results(direct, reason)
+            not_started = _build_not_started_results(direct, reason)
             deleted = DeletionResult(results=not_started, fully_deleted=(), stop_reason=reason)
             guard = None
         else:
@@ -289,10 +289,19 @@ def report_late_live(result: ApplyResult, approved: Approval) -> ApplyResult:
     )
 
 
-def build_not_started_results(
+def build_not_started_result(plan: Plan, reason: str) -> ApplyResult:
+    """Return the result of a target in which nothing was deleted."""
+    return ApplyResult(
+        run_id="",
+        journal_file="",
+        deployments=_build_not_started_results(plan.to_delete, reason),
+        stop_reason=reason,
+    )
+
+
+def _build_not_started_results(
     decisions: Iterable[Decision], reason: str
 ) -> tuple[DeploymentResult, ...]:
-    """Return results for deployments of which nothing was deleted."""
     return _make_results(decisions, ObjectOutcome.FAILED, f"not started: {reason}")
 
 

@@ -12,10 +12,11 @@ from ci3.core.model.issues import NOT_FOUND_CODES
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
+from ci3.core.plan.policy_diff import list_changed_settings
 from ci3.core.plan.shared_folders import find_overlap, refuse_shared_deployments
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import SettingsError, describe_error
-from ci3.pipeline.apply import build_not_started_results, delete_approved, report_late_live
+from ci3.pipeline.apply import build_not_started_result, delete_approved, report_late_live
 from ci3.pipeline.approval import (
     Approval,
     approve_plan,
@@ -79,6 +80,11 @@ class TargetRun:
         return approve_plan(
             context, self.plan, self.bucket, is_fresh=is_fresh, newer_plan=self.newer_plan
         )
+
+    def list_changed_settings(self) -> tuple[str, ...]:
+        """Return the settings that differ from those of a saved plan."""
+        newer_plan = self.newer_plan or self.plan
+        return list_changed_settings(self.plan.policy, newer_plan.policy)
 
     def delete_approved(self, approved: Approval) -> ApplyResult:
         """Delete the approved deployments; see `ci3.pipeline.apply`."""
@@ -241,7 +247,9 @@ class Run:
                 target_run.target_result = TargetResult(plan=target_run.plan, is_stale=True)
             for target_run, approved in steps:
                 target_run.target_result = replace(
-                    target_run.target_result, changed=approved.changed
+                    target_run.target_result,
+                    changed=approved.changed,
+                    changed_settings=target_run.list_changed_settings(),
                 )
             return
         _delete_each(steps)
@@ -310,7 +318,7 @@ def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:
     stopped = ""
     for index, (target_run, approved) in enumerate(steps):
         if stopped:
-            result = _build_not_begun_result(target_run.plan, stopped)
+            result = build_not_started_result(target_run.plan, stopped)
         elif index == 0:
             result = target_run.delete_approved(approved)
         else:
@@ -336,13 +344,4 @@ def _delete_later_target(target_run: TargetRun, approved: Approval) -> ApplyResu
         rechecked = recheck_uploads(context, rechecked, bucket)
         return target_run.delete_approved(rechecked)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        return _build_not_begun_result(target_run.plan, describe_error(exc))
-
-
-def _build_not_begun_result(plan: Plan, reason: str) -> ApplyResult:
-    return ApplyResult(
-        run_id="",
-        journal_file="",
-        deployments=build_not_started_results(plan.to_delete, reason),
-        stop_reason=reason,
-    )
+        return build_not_started_result(target_run.plan, describe_error(exc))

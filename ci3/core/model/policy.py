@@ -29,6 +29,11 @@ class PolicyEntry:
     value: int | str | tuple[str, ...]
     origin: Origin
 
+    @property
+    def text(self) -> str:
+        """The value as text; those of a list are joined by commas."""
+        return ", ".join(self.value) if isinstance(self.value, tuple) else str(self.value)
+
 
 def encode_policy(policy: Mapping[str, PolicyEntry]) -> dict[str, object]:
     """Return a policy as JSON values, as in plan files and journals; origins stay enum members."""

@@ -1,9 +1,10 @@
-"""Compare the deletions of two retention policies."""
+"""Compare two retention policies: their settings, and what they delete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ci3.core.model.decision import Decision
+from ci3.core.model.policy import PolicyEntry
 from ci3.core.plan.plan import Plan
 
 
@@ -42,3 +43,14 @@ def _subtract(decisions: Sequence[Decision], excluded: Sequence[Decision]) -> tu
     return tuple(
         decision for decision in decisions if decision.deployment.name not in excluded_names
     )
+
+
+def list_changed_settings(
+    saved: Mapping[str, PolicyEntry], current: Mapping[str, PolicyEntry]
+) -> tuple[str, ...]:
+    """Return each setting whose value differs: `keep-count 2 → 3`, `match v.* → not set`."""
+    values = (
+        (name, *(policy[name].text if name in policy else "not set" for policy in (saved, current)))
+        for name in dict.fromkeys((*saved, *current))
+    )
+    return tuple(f"{name} {before} → {now}" for name, before, now in values if before != now)

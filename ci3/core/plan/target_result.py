@@ -17,7 +17,8 @@ class TargetResult:
 
     `changed` maps the deployments of a saved plan that may not be deleted any more to the reason;
     if there are any and they are not to be skipped, nothing was deleted. `is_stale` is True for
-    every target of such a run. `reconciled` is what happened to the lifecycle rules of earlier
+    every target of such a run. `changed_settings` are its settings that differ from the saved plan,
+    as `keep-count 2 → 3`. `reconciled` is what happened to the lifecycle rules of earlier
     runs, if there are any.
     """
 
@@ -25,6 +26,7 @@ class TargetResult:
     result: ApplyResult | None = None
     changed: Mapping[str, str] = field(default_factory=dict)
     is_stale: bool = False
+    changed_settings: tuple[str, ...] = ()
     reconciled: Reconciliation | None = None
 
     @property

@@ -103,7 +103,11 @@ def format_stale_headline(target_result: TargetResult) -> str:
     changed_count, planned_count = len(target_result.changed), len(target_result.plan.to_delete)
     if not changed_count:
         return "Not applied: the plan of another target is stale"
-    return f"{_format_stale(changed_count, planned_count)}. {format_stale_advice([target_result])}"
+    sentences = [_format_stale(changed_count, planned_count), format_stale_advice([target_result])]
+    if target_result.changed_settings:
+        settings = "; ".join(target_result.changed_settings)
+        sentences.insert(1, f"Settings differ from the plan (saved → now): {settings}")
+    return ". ".join(sentences)
 
 
 def format_stale_advice(target_results: Sequence[TargetResult]) -> str:
@@ -112,8 +116,14 @@ def format_stale_advice(target_results: Sequence[TargetResult]) -> str:
         len(target_result.plan.to_delete) - len(target_result.changed)
         for target_result in target_results
     )
-    alternative = f", or apply this one with skip-changed to delete the other {unchanged_count:,}"
-    return f"Create a new plan{alternative if unchanged_count > 0 else ''}"
+    options = ["create a new plan"]
+    if any(target_result.changed_settings for target_result in target_results):
+        options.insert(0, "use the settings of the plan")
+    if unchanged_count > 0:
+        options.append(f"apply this one with skip-changed to delete the other {unchanged_count:,}")
+    *others, last = options
+    advice = f"{', '.join(others)}, or {last}" if others else last
+    return f"{advice[0].upper()}{advice[1:]}"
 
 
 def _format_stale(changed_count: int, planned_count: int, targets: str = "") -> str:
@@ -142,15 +152,17 @@ def _format_results_headline(target_results: Sequence[TargetResult], targets: st
     deleted_count = sum(result.deployments_deleted for result in results)
     to_delete_count = sum(target_result.plan.totals.delete for target_result in target_results)
     direct_count = to_delete_count - sum(len(result.expiring_names) for result in results)
-    deleted = f"{deleted_count:,}"
+    deleted = f"{pluralize(direct_count, 'deployment')} deleted {targets}"
     if deleted_count != direct_count:
-        deleted += f" of {direct_count:,}"
+        deleted = f"{deleted_count:,} of {deleted}"
+    if skipped_count := sum(result.deployments_skipped for result in results):
+        deleted += f", {skipped_count:,} skipped (changed since the plan)"
     is_permanent = all(target_result.plan.deletes_versions for target_result in target_results)
     noun = "version" if is_permanent else "object"
     objects = _format_objects(results, noun)
     amount = format_size(sum(result.bytes_deleted for result in results))
     kept = _format_kept_in_all(target_results)
-    return f"{deleted} deployments deleted {targets}: {objects}, {amount}; {kept}"
+    return f"{deleted}: {objects}, {amount}; {kept}"
 
 
 def _format_plans_headline(target_results: Sequence[TargetResult], targets: str) -> str:

@@ -18,11 +18,7 @@ from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import PlanWarning, Refusal
-from ci3.core.model.policy import (
-    KEEP_COUNT_SETTING,
-    REQUIRED_FILE_SETTING,
-    PolicyEntry,
-)
+from ci3.core.model.policy import KEEP_COUNT_SETTING, REQUIRED_FILE_SETTING
 from ci3.core.model.recipes import find_recipe_url
 from ci3.core.model.result import ApplyResult, DeleteGuard, RunOutcome
 from ci3.core.plan.plan import Plan
@@ -150,13 +146,9 @@ def format_policy(plan: Plan) -> str:
         else {KEEP_COUNT_SETTING: f"{DEFAULT_KEEP_COUNT} (default)"}
     )
     settings = default | {
-        name: f"{_format_setting(entry)} ({entry.origin})" for name, entry in plan.policy.items()
+        name: f"{entry.text} ({entry.origin})" for name, entry in plan.policy.items()
     }
     return "; ".join(f"{name} {value}" for name, value in settings.items())
-
-
-def _format_setting(entry: PolicyEntry) -> str:
-    return ", ".join(entry.value) if isinstance(entry.value, tuple) else str(entry.value)
 
 
 def format_rollback_note(plan: Plan) -> str:

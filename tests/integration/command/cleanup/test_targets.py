@@ -100,10 +100,10 @@ def test_run_that_stops_in_one_target_leaves_those_after_it_and_tells(
 
 
 def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
-    both, first, second, proxy, capsys, assert_screen
+    both, first, second, capsys, assert_screen
 ):
     journal = Path("journal-2.jsonl")
-    proxy.call_before("POST", "delete", lambda: journal.write_text("older", encoding="utf-8"))
+    first.proxy.call_before("POST", "delete", lambda: journal.write_text("older", encoding="utf-8"))
 
     argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
     assert main(argv) == 3
