@@ -39,7 +39,7 @@ from ci3.engine.journal.records import (
     RulesOutcomeRecord,
     RulesRecord,
 )
-from ci3.errors import SettingsError, add_workspace_note
+from ci3.errors import SettingsError
 
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
 """A line of 1,000 keys of 1,024 bytes, each byte escaped in JSON, is a tenth of this."""
