@@ -153,6 +153,6 @@ def add_workspace_note(hint: str, path: str) -> str:
     if not path.startswith("/"):
         return hint
     return (
-        f"{hint} In the container action, use a path relative to the workspace: the runner's folders "
-        "are not available."
+        f"{hint} In the container action, use a path relative to the workspace: folders of the "
+        "runner are not available."
     )

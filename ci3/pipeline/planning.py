@@ -5,6 +5,7 @@ from dataclasses import replace
 from ci3 import __version__
 from ci3.aws.bucket import BucketReader
 from ci3.config.settings import Settings
+from ci3.constants import RESTORE_WINDOW_DAYS
 from ci3.core.lifecycle.planning import (
     LifecyclePlan,
     find_abandoned_rule_warnings,
@@ -12,7 +13,7 @@ from ci3.core.lifecycle.planning import (
 )
 from ci3.core.lifecycle.rule_status import RuleContext
 from ci3.core.model.decision import Engine
-from ci3.core.model.deployment import Inventory, Versioning
+from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Versioning
 from ci3.core.model.issues import PlanWarning
 from ci3.core.plan.checks import (
     Limits,
@@ -83,14 +84,25 @@ def make_plan(
             *issues.warnings,
             *state.journal_warnings,
             *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
-            *find_restore_period_warnings(state.restore_period, state.target),
+            *find_restore_period_warnings(state.restore_period),
             *find_report_warnings(state.inventory, state.now),
             *lifecycle_plan.warnings,
             *_find_pattern_warnings(state, settings),
         ),
+        restore_period=_find_restore_period(state, lifecycle_plan),
         rules=lifecycle_plan.rules,
         engine_explanation=explanation,
     )
+
+
+def _find_restore_period(
+    state: TargetState, lifecycle_plan: LifecyclePlan
+) -> NoncurrentExpiration | None:
+    """Return how long the plan's deletions can be restored, including those by managed rules."""
+    is_by_rule = any(decision.expire_days is not None for decision in lifecycle_plan.decisions)
+    if state.restore_period is None or not is_by_rule:
+        return state.restore_period
+    return state.restore_period.combine_with(NoncurrentExpiration(days=RESTORE_WINDOW_DAYS))
 
 
 def _find_pattern_warnings(state: TargetState, settings: Settings) -> tuple[PlanWarning, ...]:

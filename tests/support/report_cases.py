@@ -10,7 +10,13 @@ from ci3.core.live.commit_names import Commit
 from ci3.core.live.pins import pin_live, pin_protected
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.decision import Action, Decision, Engine, Reason, ReasonCode
-from ci3.core.model.deployment import IgnoredEntry, Inventory, UnlistedFolder, Versioning
+from ci3.core.model.deployment import (
+    IgnoredEntry,
+    Inventory,
+    NoncurrentExpiration,
+    UnlistedFolder,
+    Versioning,
+)
 from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import (
     DELETE_VERSIONS_SETTING,
@@ -41,6 +47,7 @@ from tests.support.builders import (
 )
 
 MB = 1_000_000
+RESTORE_PERIOD = NoncurrentExpiration(days=30)
 HOSTILE_NAMES = (
     "a|b`c",
     "back\\|slash",
@@ -87,6 +94,7 @@ def make_plan(
             *find_limit_refusals(decisions, Limits(max_delete=max_delete)),
         ),
         warnings=find_warnings(site_inventory, pins, readings, versioning),
+        restore_period=RESTORE_PERIOD if versioning is Versioning.ENABLED else None,
     )
 
 

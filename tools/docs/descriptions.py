@@ -78,6 +78,13 @@ PLAN_KEYS = {
     "refusals[].message": "The same, for people.",
     "warnings[].code": "Warning, for programs; see [below](#warnings).",
     "warnings[].message": "The same, for people.",
+    "restore_period": "How long S3 keeps the noncurrent versions of what is deleted; `null` unless "
+    "versioning is `enabled`, and with `delete-versions`.",
+    "restore_period.days": "Minimum number of days after which a lifecycle rule removes them; "
+    "`null` if no rule does.",
+    "restore_period.is_minimum": "Whether some are kept longer.",
+    "restore_period.problem": "Why the rules could not be read, or empty. If it is not empty, the "
+    "period is unknown.",
     "deployments[].name": "Name of the folder. Deployments are sorted from newest to oldest.",
     "deployments[].prefix": "Full key prefix, with a trailing slash.",
     "deployments[].group": "Text that `group-by` captured in the name; empty without `group-by`. "
@@ -200,8 +207,8 @@ WARNINGS = {
     WarningCode.LONG_SPAN: "Deployments were uploaded over more than an hour or changed later.",
     WarningCode.UNGROUPED: "Deployments that do not match `group-by` are kept as separate groups.",
     WarningCode.REQUIRED_FILE_UNFOUND: "No deployment has the `required-file`, so all are kept.",
-    WarningCode.RESTORE_PERIOD: "How long deletions can be restored, because a lifecycle rule "
-    "removes noncurrent versions; or the rules could not be read.",
+    WarningCode.RESTORE_PERIOD: "It is unknown how long deletions can be restored: the lifecycle "
+    "rules could not be read.",
     WarningCode.VERSIONING_UNKNOWN: "The versioning status could not be read; assume deletion is "
     "permanent.",
     WarningCode.RESUMED: "The plan resumes an interrupted run and names what remains of it.",

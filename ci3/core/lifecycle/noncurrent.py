@@ -75,6 +75,7 @@ def _has_beginning(text: str, beginnings: frozenset[str]) -> bool:
 
 def _read_days(expiration: Element) -> int | None:
     try:
-        return int(expiration.find_text("NoncurrentDays"))
+        days = int(expiration.find_text("NoncurrentDays"))
     except ValueError:
         return None
+    return days if days > 0 else None

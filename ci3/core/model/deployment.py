@@ -15,12 +15,24 @@ class NoncurrentExpiration:
     """The days after which lifecycle rules remove noncurrent versions; None if no rule does.
 
     If the rules could not be read, `problem` is the reason, and `days` is meaningless. If
-    `is_minimum`, some versions are kept longer: the rule keeps a number of newer ones.
+    `is_minimum`, some versions are kept longer, such as a number of newer ones.
     """
 
     days: int | None = None
     is_minimum: bool = False
     problem: str = ""
+
+    def combine_with(self, other: "NoncurrentExpiration") -> "NoncurrentExpiration":
+        """Return what holds for the versions of both: the shorter time, or the problem.
+
+        None and 30 days are at least 30 days, as are 30 and 60 days.
+        """
+        if self.problem or other.problem:
+            return self if self.problem else other
+        return NoncurrentExpiration(
+            days=min((days for days in (self.days, other.days) if days is not None), default=None),
+            is_minimum=self.is_minimum or other.is_minimum or self.days != other.days,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

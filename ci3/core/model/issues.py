@@ -31,7 +31,7 @@ class WarningCode(StrEnum):
     LONG_SPAN = "long-span"
     UNGROUPED = "ungrouped"
     REQUIRED_FILE_UNFOUND = "required-file-unfound"
-    RESTORE_PERIOD = "undo-term"
+    RESTORE_PERIOD = "restore-period"
     VERSIONING_UNKNOWN = "versioning-unknown"
     RESUMED = "resumed"
     INVENTORY_REPORT = "inventory-report"

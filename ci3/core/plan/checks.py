@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ci3.constants import LONG_SPAN_SECONDS, RESTORE_CHECK
+from ci3.constants import LONG_SPAN_SECONDS
 from ci3.core.formatting import (
     format_age,
     format_duration,
@@ -21,7 +21,6 @@ from ci3.core.model.deployment import (
     IgnoredEntry,
     Inventory,
     NoncurrentExpiration,
-    Target,
     UnlistedFolder,
     Versioning,
 )
@@ -181,20 +180,13 @@ def find_protect_warnings(
     )
 
 
-def find_restore_period_warnings(
-    term: NoncurrentExpiration | None, target: Target
-) -> tuple[PlanWarning, ...]:
-    """Return a warning if a lifecycle rule ends the time in which a deletion can be restored."""
-    if term is None or (term.days is None and not term.problem):
+def find_restore_period_warnings(term: NoncurrentExpiration | None) -> tuple[PlanWarning, ...]:
+    """Return a warning if it is unknown how long deletions can be restored."""
+    if term is None or not term.problem:
         return ()
-    condition = "" if target.is_aws else f". Not every store supports this: {RESTORE_CHECK}"
-    period = f"{'at least ' if term.is_minimum else ''}{pluralize(term.days or 0, 'day')}"
     message = (
         "It is unknown how long deletions can be restored: lifecycle rules could not be read: "
         f"{term.problem}"
-        if term.problem
-        else f"Deletions can be restored for {period}, until a lifecycle rule removes noncurrent "
-        f"versions{condition}"
     )
     return (PlanWarning(code=WarningCode.RESTORE_PERIOD, message=message),)
 

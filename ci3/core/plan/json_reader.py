@@ -21,7 +21,13 @@ from ci3.core.formatting import format_json, format_timestamp
 from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.lifecycle.rule_status import ExistingRule, RuleStatus
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
-from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioning
+from ci3.core.model.deployment import (
+    Deployment,
+    IgnoredEntry,
+    NoncurrentExpiration,
+    Target,
+    Versioning,
+)
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import Origin, PolicyEntry
@@ -59,6 +65,14 @@ class _Refusal(_Strict):
 class _Warning(_Strict):
     code: WarningCode
     message: str
+
+
+class _RestorePeriod(_Strict):
+    """How long S3 keeps the noncurrent versions of what is deleted."""
+
+    days: int | None = Field(ge=1)
+    is_minimum: bool
+    problem: str
 
 
 class _Reason(_Strict):
@@ -143,6 +157,7 @@ class PlanFile(_Strict):
     applyable: bool
     refusals: list[_Refusal]
     warnings: list[_Warning]
+    restore_period: _RestorePeriod | None
     deployments: list[_Deployment]
     ignored: list[_Ignored]
     rules: list[_Rule]
@@ -198,6 +213,9 @@ def _to_plan(file: PlanFile) -> Plan:
         ignored=tuple(IgnoredEntry(**item.model_dump()) for item in file.ignored),
         refusals=tuple(Refusal(**item.model_dump()) for item in file.refusals),
         warnings=tuple(PlanWarning(**item.model_dump()) for item in file.warnings),
+        restore_period=NoncurrentExpiration(**file.restore_period.model_dump())
+        if file.restore_period
+        else None,
         rules=tuple(_to_rule(rule) for rule in file.rules),
         engine_explanation=tuple(file.choice),
     )

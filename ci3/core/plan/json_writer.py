@@ -45,6 +45,7 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "applyable": plan.is_applyable,
         "refusals": _encode_coded(plan.refusals),
         "warnings": _encode_coded(plan.warnings),
+        "restore_period": plan.restore_period and dataclasses.asdict(plan.restore_period),
         "deployments": [_encode_decision(decision) for decision in plan.decisions],
         "ignored": [dataclasses.asdict(item) for item in plan.ignored],
         "rules": [_encode_rule(rule) for rule in plan.rules],

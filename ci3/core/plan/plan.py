@@ -10,7 +10,7 @@ from ci3.core.formatting import format_timestamp
 from ci3.core.lifecycle.rule import RULE_TERM
 from ci3.core.lifecycle.rule_status import ExistingRule, truncate_to_seconds
 from ci3.core.model.decision import Action, Decision, Engine
-from ci3.core.model.deployment import IgnoredEntry, Target
+from ci3.core.model.deployment import IgnoredEntry, NoncurrentExpiration, Target
 from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, ENGINE_SETTING, PolicyEntry
 
@@ -54,6 +54,8 @@ class Plan:
     ignored: tuple[IgnoredEntry, ...]
     refusals: tuple[Refusal, ...]
     warnings: tuple[PlanWarning, ...]
+    restore_period: NoncurrentExpiration | None = None
+    """How long S3 keeps what is deleted; None if it keeps nothing, or nothing for certain."""
     rules: tuple[ExistingRule, ...] = ()
     """The managed lifecycle rules of the target, and what happens to each."""
     engine_explanation: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult, find_worst_outcome
 from ci3.core.retention.age_order import AgeFrom
 from ci3.report.plan.headlines import LIFECYCLE_DELAY
+from ci3.report.plan.restore_text import describe_restoration
 
 _UNCERTAIN = (ReasonCode.AMBIGUOUS_AGE, ReasonCode.INCOMPARABLE_NAME)
 """Reasons for which more is kept than the keep rules say."""
@@ -99,10 +100,8 @@ def _list_facts(
         yield _describe_rules(plans[0])
     if expiring := sum(plan.totals.expiring for plan in plans):
         yield f"{expiring:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
-    restorations = {_describe_restoration(plan) for plan in plans if plan.to_delete}
-    if len(restorations) > 1:
-        yield "whether deletion is permanent depends on the target"
-    yield from restorations if len(restorations) == 1 else ()
+    if deleting_plans := [plan for plan in plans if plan.to_delete]:
+        yield describe_restoration(deleting_plans)
 
 
 def _describe_bytes(plans: Sequence[Plan]) -> str:
@@ -175,20 +174,3 @@ def _describe_rules(plan: Plan) -> str:
         decision.has_reason(code) for decision in plan.kept for code in _UNCERTAIN
     )
     return f"keeps {'at least ' if keeps_more else ''}{joined}{group_note}"
-
-
-def _describe_restoration(plan: Plan) -> str:
-    """Return whether what a plan deletes can be restored."""
-    if plan.deletes_versions:
-        return "deletion is permanent"
-    match plan.target.versioning:
-        case Versioning.ENABLED:
-            return (
-                "can be restored" if plan.target.is_aws else "restorable if the store supports it"
-            )
-        case Versioning.UNKNOWN:
-            return "versioning unknown: assume that deletion is permanent"
-        case Versioning.SUSPENDED:
-            return "deletion is permanent for what was uploaded since versioning was suspended"
-        case Versioning.DISABLED:
-            return "deletion is permanent"

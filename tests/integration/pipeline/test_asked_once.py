@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ci3.constants import RESTORE_WINDOW_DAYS
+from ci3.core.model.deployment import NoncurrentExpiration
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.plan.plan import Plan
 from tests.support.cleanup_run import make_context, seed_site
@@ -14,7 +16,7 @@ RULES = ("GET", r"\?lifecycle")
 VERSIONING = ("GET", r"\?versioning")
 OLD_GO = config(
     "<Rule><ID>old</ID><Status>Enabled</Status><Filter/><NoncurrentVersionExpiration>"
-    "<NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
+    "<NoncurrentDays>60</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
 )
 
 
@@ -48,19 +50,21 @@ def test_rules_and_versioning_are_asked_for_once(
     assert len(site.proxy.find_requests(*VERSIONING)) == 1
     listings = site.proxy.find_requests("GET", "list-type=2")
     assert len(site.proxy.requests) == 2 + len(listings)
-    until = find_warnings(plan, WarningCode.RESTORE_PERIOD)
-    assert bool(until) is (status == "Enabled")
-    assert all("30 days" in message for message in until)
+    assert find_warnings(plan, WarningCode.RESTORE_PERIOD) == []
+    period = NoncurrentExpiration(days=60)
+    if engine == "lifecycle":
+        period = NoncurrentExpiration(days=RESTORE_WINDOW_DAYS, is_minimum=True)
+    assert plan.restore_period == (period if status == "Enabled" else None)
 
 
-@pytest.mark.parametrize(("prefix", "is_reported"), [("logs/", False), ("", True)])
+@pytest.mark.parametrize(("prefix", "days"), [("logs/", None), ("", 60)])
 def test_rule_for_other_folders_does_not_end_the_restore_period(
-    site: MemorySite, prefix: str, *, is_reported: bool
+    site: MemorySite, prefix: str, days: int | None
 ) -> None:
     site.enable_versioning()
     narrow = f"<Filter><Prefix>{prefix}</Prefix></Filter>".encode()
     site.lifecycle = OLD_GO.replace(b"<Filter/>", narrow)
-    assert bool(find_warnings(plan_of(site), WarningCode.RESTORE_PERIOD)) is is_reported
+    assert plan_of(site).restore_period == NoncurrentExpiration(days=days)
 
 
 @pytest.mark.parametrize("engine", ["direct", "lifecycle"])
@@ -83,6 +87,8 @@ def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_a
     plan = plan_of(site, engine=engine)
     (until,) = find_warnings(plan, WarningCode.RESTORE_PERIOD)
     assert_screen(until)
+    assert plan.restore_period is not None
+    assert plan.restore_period.problem in until
     assert plan.is_applyable is (engine == "direct")
     assert len(site.proxy.find_requests(*RULES)) == 1
 

@@ -116,6 +116,7 @@ def test_rule_that_keeps_newer_versions_gives_a_minimum(
         "<NewerNoncurrentVersions>3</NewerNoncurrentVersions>",
         "<NoncurrentDays/>",
         "<NoncurrentDays>soon</NoncurrentDays>",
+        "<NoncurrentDays>0</NoncurrentDays>",
     ],
 )
 @pytest.mark.parametrize("others", [[], [rule(within(""), 30)]])

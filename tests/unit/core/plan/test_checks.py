@@ -27,7 +27,6 @@ from tests.support.builders import (
     kept,
     make_object,
     pin_commits,
-    target,
     to_delete,
 )
 from tests.support.golden import assert_messages
@@ -271,22 +270,20 @@ def test_required_file_that_one_deployment_has_does_not_warn():
     assert warnings(inventory(lacking("d1"))) == []
 
 
-# Until when a deletion can be undone.
+# How long a deletion can be restored.
 
 
 TERMS = {
     "unknown": (None, []),
     "none": (NoncurrentExpiration(), []),
-    "30 days": (NoncurrentExpiration(days=30), ["30"]),
-    "at least 7 days": (NoncurrentExpiration(days=7, is_minimum=True), ["7"]),
-    "1 day": (NoncurrentExpiration(days=1), ["1"]),
+    "30 days": (NoncurrentExpiration(days=30), []),
     "denied": (NoncurrentExpiration(problem="denied"), ["denied"]),
 }
 
 
 @pytest.mark.parametrize(("term", "values"), TERMS.values(), ids=TERMS)
-def test_end_of_the_restore_period_warns_where_there_is_one(term, values):
-    issues = find_restore_period_warnings(term, target())
+def test_only_an_unknown_restore_period_warns(term, values):
+    issues = find_restore_period_warnings(term)
 
     assert codes(issues) == [WarningCode.RESTORE_PERIOD] * len(values)
     assert all(
@@ -323,10 +320,6 @@ def test_messages_are_the_golden_ones():
             inventory(deployment("pr-1", 1), deployment("main", 1)), group_by=group_by
         ),
         "required-file": warnings(inventory(lacking("d1")), required_file="index.html"),
-        **{
-            f"restore period: {case}": list(find_restore_period_warnings(term, target()))
-            for case, (term, _) in TERMS.items()
-            if term
-        },
+        "restore period": list(find_restore_period_warnings(TERMS["denied"][0])),
     }
     assert_messages(__file__, cases.items())

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from ci3.core.lifecycle.rule import ManagedRule
 from ci3.core.lifecycle.rule_status import ExistingRule, RuleStatus
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
-from ci3.core.model.deployment import Deployment, IgnoredEntry, Target, Versioning
+from ci3.core.model.deployment import (
+    Deployment,
+    IgnoredEntry,
+    NoncurrentExpiration,
+    Target,
+    Versioning,
+)
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.objects import VersionSummary
 from ci3.core.model.policy import Origin, PolicyEntry
@@ -122,6 +128,13 @@ plans = st.builds(
     warnings=st.lists(
         st.builds(PlanWarning, code=st.sampled_from(WarningCode), message=texts), max_size=1
     ).map(tuple),
+    restore_period=st.none()
+    | st.builds(
+        NoncurrentExpiration,
+        days=st.none() | st.integers(min_value=1),
+        is_minimum=st.booleans(),
+        problem=texts,
+    ),
     rules=st.lists(rules, max_size=2).map(tuple),
     engine_explanation=st.lists(texts, max_size=2).map(tuple),
 )
@@ -170,7 +183,8 @@ def test_plan_file_has_the_keys_that_are_documented():
 
     assert list(written) == [
         "format", "ci3_version", "plan_id", "created_at", "target", "policy", "applyable",
-        "refusals", "warnings", "deployments", "ignored", "rules", "next_run_by", "choice",
+        "refusals", "warnings", "restore_period", "deployments", "ignored", "rules", "next_run_by",
+        "choice",
         "totals",
     ]  # fmt: skip
     assert list(written["deployments"][1]) == [
