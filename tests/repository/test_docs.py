@@ -11,14 +11,17 @@ import jsonschema
 import pytest
 import yaml
 
+from ci3.action.doctor import EXAMINED
 from ci3.cli.main import _cli
 from ci3.config.policy_schema import build_policy_schema
 from ci3.config.settings import SETTINGS_BY_NAME
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.recipes import DOCS_URL, find_recipe_url
+from ci3.core.model.result import RunOutcome
 from ci3.core.plan.json_reader import PlanFile
+from ci3.core.restore.plan import RestoreOutcome
 from tests.support.paths import ROOT
-from tools.docs.descriptions import PLAN_KEYS
+from tools.docs.descriptions import OUTPUTS, PLAN_KEYS
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -122,6 +125,11 @@ def test_every_step_on_a_page_has_inputs_that_are_settings(path):
 def test_plan_format_tells_of_every_key():
     told = {key.partition(".")[0].partition("[")[0] for key in PLAN_KEYS}
     assert told == set(PlanFile.model_fields)
+
+
+def test_every_outcome_is_documented():
+    outcomes = {*RunOutcome, *RestoreOutcome, EXAMINED}
+    assert set(re.findall(r"`([a-z-]+)`", OUTPUTS["outcome"])) == outcomes
 
 
 def test_gallery_shows_every_picture_and_says_what_it_is():

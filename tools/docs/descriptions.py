@@ -25,8 +25,9 @@ OUTPUTS = {
     "`failed`; with `mode: restore`, also `restored` and `nothing-to-restore`; with "
     "`mode: doctor`, `examined`.",
     "plan-id": "ID of the plan: the same for the same bucket, settings and decisions.",
-    "plan-file": "Path of the plan file, if one was written.",
-    "journal-file": "Path or URL of the journal, if one was written.",
+    "plan-file": "Path of the plan file, if `plan-file` is set.",
+    "journal-file": "Path or URL of the journal, if there is one; with several targets, one per "
+    "line.",
     "deployments-found": "Deployments in the bucket before the run.",
     "deployments-kept": "Deployments that the plan keeps.",
     "deployments-to-delete": "Deployments that the plan deletes.",
@@ -39,8 +40,8 @@ OUTPUTS = {
     "bytes-deleted": "Size of `objects-deleted` in bytes.",
     "objects-restored": "With `mode: restore`, objects that were restored.",
     "comment-url": "URL of the comment, if there is one.",
-    "targets": "With targets of a policy file or a `prefix` pattern: the other outputs for each "
-    "target, as a JSON list.",
+    "targets": "With targets of a policy file or a `prefix` pattern: `bucket`, `prefix` and the "
+    "outputs of each target, as a JSON list.",
 }
 
 EXIT_CODES = {
