@@ -7,15 +7,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from ci3.core.formatting import escape_control_chars, pluralize
+from ci3.core.formatting import cut_list, escape_control_chars, pluralize
 from ci3.core.live.commit_names import Commit
 
+_ALERT_DIVISOR = 8
+"""An alert takes at most this fraction of the budget: one eighth."""
 MARKUP_RESERVE_BYTES = 1_000
 """Upper bound for the markup around tables: headers, `<details>`, and notes on left-out rows."""
 
 _NAME_SHOWN = 200
 _TEXT_SHOWN = 600
 _ENTITIES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|~"}
+_LONGEST_WORD = 12
+"""Characters of a table cell's word that need no break.
+
+A column is as wide as its longest word. Three columns of such words fit into a comment on a phone.
+"""
+_UNBREAKABLE = re.compile(rf"(?:[^\s-]|-(?![A-Za-z])){{{_LONGEST_WORD + 1},}}")
+"""A word that browsers do not break; they break words after a hyphen before a letter."""
+_BREAK = "\0"
+"""Marks a break in a text whose control characters are escaped."""
+_WORD_PARTS = re.compile(r"(?<=[/:._@=-])(?![/:._@=-])|(?<=[a-z])(?=[A-Z])|(?<=\w)(?=[(\[])")
+"""Where a long word is broken first: `acme/|checkout`, `Noncurrent|Version|Expiration`, `a|[b]`."""
+_CHUNKS = re.compile(rf".{{1,{_LONGEST_WORD}}}[/:._@=-]{{,3}}", re.DOTALL)
+_PLAIN_WORD = re.compile(r"[A-Za-z]{,18}[.,;:)]*")
 # GitHub turns these into links after it has rendered the Markdown. An empty comment prevents that.
 _LINKED = re.compile(
     r"@|(?<!&)#|(?<=http:|ttps:)//|(?<=ftp:)//|(?<=www)\.|(?<=\bGH)-(?=\d)", re.IGNORECASE
@@ -41,6 +56,25 @@ class RenderContext:
     """What is shown for the names of deployments; a name that is not in it is shown in full."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The title of a report, in the parts around the target, and the line below it.
+
+    `glyph subject TARGET: result`. All parts are plain text.
+    """
+
+    glyph: str
+    subject: str
+    result: str
+    summary: str
+
+
+def format_verdict(verdict: Verdict, label: str) -> str:
+    """Format the title and the line below it; `label` is the target in Markdown."""
+    title = f"### {verdict.glyph} {verdict.subject} {label}: {escape_markdown(verdict.result)}"
+    return format_document(title, escape_markdown(verdict.summary)).rstrip()
+
+
 def truncate(text: str, length: int) -> str:
     """Truncate a text to `length` characters, plus an ellipsis if anything was cut."""
     return text if len(text) <= length else f"{text[:length]}…"
@@ -50,11 +84,14 @@ def format_code(name: str) -> str:
     """Format an untrusted name as code, so that none of it is interpreted as Markdown."""
     text = _escape_and_truncate(name, _NAME_SHOWN)
     if text.strip() != text or not text or any(character in text for character in "`|\\"):
-        entities = "".join(
-            character if character.isalnum() else f"&#{ord(character)};" for character in text
-        )
-        return f"<code>{entities}</code>"
+        return f"<code>{_encode_entities(text)}</code>"
     return f"`{text}`"
+
+
+def _encode_entities(text: str) -> str:
+    return "".join(
+        character if character.isalnum() else f"&#{ord(character)};" for character in text
+    )
 
 
 def escape_markdown(text: str) -> str:
@@ -62,6 +99,42 @@ def escape_markdown(text: str) -> str:
     truncated = _escape_and_truncate(text, _TEXT_SHOWN)
     escaped = html.escape(truncated, quote=False).translate(_ENTITIES)
     return _LINKED.sub(lambda match: f"<!-- -->{match[0]}<!-- -->", escaped)
+
+
+def format_breakable_code(name: str) -> str:
+    """Format an untrusted name as code for a table cell: browsers may break a long one."""
+    parts = _split_long_words(_escape_and_truncate(name, _NAME_SHOWN))
+    if len(parts) == 1:
+        return format_code(name)
+    return f"<code>{'<wbr>'.join(map(_encode_entities, parts))}</code>"
+
+
+def escape_breakable(text: str) -> str:
+    """Escape a text for a table cell: browsers may break long words that are not English."""
+    parts = _split_long_words(_escape_and_truncate(text, _TEXT_SHOWN))
+    return "<wbr>".join(map(escape_markdown, parts))
+
+
+def _split_long_words(text: str) -> list[str]:
+    """Split a text where browsers may break it, which is only in long words.
+
+    The parts are joined with `<wbr>`, which GitHub keeps:
+    https://github.com/gjtorikian/html-pipeline/blob/main/lib/html_pipeline/sanitization_filter.rb
+
+    | text                      | parts                                    |
+    |---------------------------|------------------------------------------|
+    | `the newest`              | `the newest`                             |
+    | `at github.com/acme/site` | `at github.`, `com/`, `acme/`, `site`    |
+    | `aaaaaaaaaaaaaaa1`        | `aaaaaaaaaaaa`, `aaa1`                   |
+    """
+    return _UNBREAKABLE.sub(_mark_breaks, text).split(_BREAK)
+
+
+def _mark_breaks(match: re.Match[str]) -> str:
+    if _PLAIN_WORD.fullmatch(match[0]):
+        return match[0]
+    parts = _WORD_PARTS.split(match[0])
+    return _BREAK.join(chunk for part in parts for chunk in _CHUNKS.findall(part))
 
 
 def format_lines(text: str) -> str:
@@ -123,6 +196,19 @@ def format_details(summary: str, body: str, *, is_open: bool) -> str:
         f"<details{' open' if is_open else ''}><summary>{escape_markdown(summary)}</summary>\n\n"
         f"{body}\n\n</details>"
     )
+
+
+def format_alert(kind: str, messages: Sequence[str], context: RenderContext) -> str:
+    """Format messages, which are Markdown, as an alert with as many as fit; empty without any."""
+    if not messages:
+        return ""
+    head = f"> [!{kind}]"
+    if len(messages) == 1:
+        return f"{head}\n> {messages[0]}"
+    lines = [f"> - {message}" for message in messages]
+    shown = take_fitting(lines, context.budget_bytes // _ALERT_DIVISOR)
+    _, more = cut_list(lines, len(shown))
+    return "\n".join((head, *shown, *([f"> - {more}"] if more else [])))
 
 
 def take_fitting_parts(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -32,11 +33,16 @@ def row_counts(markdown):
     options = Options.CMARK_OPT_UNSAFE
     rendered = cmarkgfm.github_flavored_markdown_to_html(markdown, options)
     rendered = rendered.replace("<details open>", "<details>").replace("&nbsp;", " ")
-    rendered = rendered.replace("<br>", "<br/>")
+    rendered = rendered.replace("<br>", "<br/>").replace("<wbr>", "")
     root = ET.fromstring(f"<root>{rendered}</root>")  # noqa: S314 - trusted text
     for paragraph in root.iter("p"):
         assert "|" not in "".join(paragraph.itertext())
     return [len(table.findall("tbody/tr")) for table in root.iter("table")]
+
+
+def cell_text(markdown):
+    """Return a report without the breaks and entities of names in tables."""
+    return unescape(markdown.replace("<wbr>", ""))
 
 
 def headline(markdown):

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ci3.core.formatting import format_size
+from ci3.core.formatting import format_size, pluralize
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.result import DeploymentResult, ObjectOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult
 from ci3.report.markdown_format import (
+    MARKUP_RESERVE_BYTES,
     RenderContext,
     count_bytes,
-    escape_markdown,
+    escape_breakable,
     escape_without_breaks,
     format_details,
     format_fitting_table,
+    format_row,
 )
 from ci3.report.plan.headlines import (
     format_deletions_title,
@@ -23,7 +25,6 @@ from ci3.report.plan.headlines import (
 )
 from ci3.report.plan.highlights import format_name_cell
 from ci3.report.plan.text import (
-    format_amounts,
     format_upload_time,
     join_reasons,
     split_into_sections,
@@ -37,7 +38,7 @@ _SUMMARY_BYTES = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """A table with its title; it is open unless it has more than `max_open` decisions.
+    """A table with its title; `is_open` is False if it is folded.
 
     A long table is folded, so that the text below it stays visible. So are those of a refused plan:
     they look like deletions.
@@ -46,8 +47,14 @@ class _Table:
     title: str
     columns: tuple[str, str]
     """The titles of the first two columns."""
-    decisions: Sequence[Decision]
-    max_open: int
+    rows: Sequence[tuple[str, ...]]
+    is_open: bool
+
+    def format_fitting(self, budget_bytes: int, context: RenderContext) -> str:
+        """Format the table with the rows that fit; empty if it has none."""
+        columns = (*self.columns, "Why")
+        body = format_fitting_table(columns, self.rows, budget_bytes, context)
+        return format_details(self.title, body, is_open=self.is_open) if body else ""
 
 
 def format_decision_tables(
@@ -59,49 +66,34 @@ def format_decision_tables(
     takes what it needs of the rest.
     """
     plan = target_result.plan
-    to_delete = _Table(
-        title=format_deletions_title(target_result),
-        columns=("To&nbsp;delete", "Uploaded")
-        if target_result.is_planned
-        else ("Deployment", "Result"),
-        decisions=plan.to_delete,
+
+    def build_table(
+        title: str, columns: tuple[str, str], decisions: Sequence[Decision], max_open: int
+    ) -> _Table:
+        return _Table(
+            title=title,
+            columns=columns,
+            rows=tuple(_list_rows(decisions, target_result, context)),
+            is_open=plan.is_applyable and len(decisions) <= max_open,
+        )
+
+    to_delete = build_table(
+        format_deletions_title(target_result),
+        ("To&nbsp;delete", "Uploaded") if target_result.is_planned else ("Deployment", "Result"),
+        plan.to_delete,
         max_open=15,
     )
-    kept = _Table(
-        title=format_kept_title(plan),
-        columns=("Kept", "Uploaded"),
-        decisions=plan.kept,
-        max_open=10,
+    kept = build_table(format_kept_title(plan), ("Kept", "Uploaded"), plan.kept, max_open=10)
+    expiring = build_table(
+        format_expiring_title(plan), ("Expiring", "Uploaded"), plan.expiring, max_open=0
     )
-    expiring = _Table(
-        title=format_expiring_title(plan),
-        columns=("Expiring", "Uploaded"),
-        decisions=plan.expiring,
-        max_open=0,
-    )
-    reserved_bytes = max(budget_bytes // 4, _SUMMARY_BYTES)
-    kept_text = _format_table(kept, target_result, context, reserved_bytes)
-    to_delete_text = _format_table(
-        to_delete, target_result, context, budget_bytes - count_bytes(kept_text)
-    )
+    kept_bytes = count_bytes(*(format_row(*row) for row in kept.rows)) + MARKUP_RESERVE_BYTES
+    reserved_bytes = min(kept_bytes, max(budget_bytes // 4, _SUMMARY_BYTES))
+    to_delete_text = to_delete.format_fitting(budget_bytes - reserved_bytes, context)
     budget_bytes -= count_bytes(to_delete_text)
-    kept_text = _format_table(kept, target_result, context, max(budget_bytes, reserved_bytes))
+    kept_text = kept.format_fitting(max(budget_bytes, reserved_bytes), context)
     budget_bytes -= count_bytes(kept_text)
-    expiring_text = _format_table(expiring, target_result, context, budget_bytes)
-    return to_delete_text, expiring_text, kept_text
-
-
-def _format_table(
-    table: _Table, target_result: TargetResult, context: RenderContext, budget_bytes: int
-) -> str:
-    body = format_fitting_table(
-        (*table.columns, "Objects>", "Size>", "Why"),
-        _list_rows(table.decisions, target_result, context),
-        budget_bytes,
-        context,
-    )
-    is_open = target_result.plan.is_applyable and len(table.decisions) <= table.max_open
-    return format_details(table.title, body, is_open=is_open) if body else ""
+    return to_delete_text, expiring.format_fitting(budget_bytes, context), kept_text
 
 
 def _list_rows(
@@ -113,7 +105,7 @@ def _list_rows(
     )
     for section in split_into_sections(plan, decisions):
         if section.title:
-            yield f"**{escape_markdown(section.title)}**", "", "", "", ""
+            yield f"**{escape_breakable(section.title)}**", "", ""
         newest = [decision for decision in section.decisions if _is_only_newest(decision)]
         hidden = newest if len(newest) > _MAX_NEWEST_LISTED else []
         for decision in section.decisions:
@@ -121,17 +113,13 @@ def _list_rows(
                 if decision is hidden[0]:
                     yield _summarize_newest(hidden, plan)
                 continue
-            deployment_result = results_by_name.get(decision.deployment.name)
-            state_cell, reason = _describe_state(
-                decision, target_result, deployment_result, context
+            state, reason = _describe_state(
+                decision, target_result, results_by_name.get(decision.deployment.name), context
             )
-            count, amount = format_amounts(decision.deployment)
             yield (
                 format_name_cell(decision, plan, context),
-                state_cell,
-                count,
-                escape_without_breaks(amount),
-                escape_markdown(reason),
+                f"{state}<br>{_format_amount([decision])}",
+                escape_breakable(reason),
             )
 
 
@@ -144,17 +132,23 @@ def _is_only_newest(decision: Decision) -> bool:
 def _summarize_newest(decisions: Sequence[Decision], plan: Plan) -> tuple[str, ...]:
     """Return a row for deployments that only `keep-count` keeps, which are ordered by age."""
     times = [format_upload_time(decision, plan) for decision in (decisions[0], decisions[-1])]
-    counts, sizes = "?", "?"
-    if all(decision.deployment.has_counts for decision in decisions):
-        counts = f"{sum(decision.deployment.object_count for decision in decisions):,}"
-        sizes = format_size(sum(decision.deployment.size_bytes for decision in decisions))
     return (
         f"{len(decisions):,} of the newest",
-        escape_without_breaks(" to ".join(dict.fromkeys(times))),
-        counts,
-        escape_without_breaks(sizes),
+        f"{' to '.join(dict.fromkeys(times))}<br>{_format_amount(decisions)}",
         "`keep-count`",
     )
+
+
+def _format_amount(decisions: Sequence[Decision]) -> str:
+    """Return the size and number of objects, and of versions if those are deleted too."""
+    deployments = [decision.deployment for decision in decisions]
+    if not all(deployment.has_counts for deployment in deployments):
+        return "not counted"
+    size = format_size(sum(deployment.deletion_bytes for deployment in deployments))
+    objects = pluralize(sum(deployment.object_count for deployment in deployments), "object")
+    version_count = sum(item.versions.count for item in deployments if item.versions)
+    versions = f" in {pluralize(version_count, 'version')}" if version_count else ""
+    return f"{escape_without_breaks(size)}, {objects}{versions}"
 
 
 def _describe_state(
@@ -163,18 +157,18 @@ def _describe_state(
     deployment_result: DeploymentResult | None,
     context: RenderContext,
 ) -> tuple[str, str]:
-    """Return the cell with the upload time or with the result, and the reason as plain text."""
+    """Return the upload time or the result as Markdown, and the reason as plain text."""
     reasons = join_reasons(decision, context.short_names)
     if target_result.is_planned or not decision.is_delete:
-        return escape_without_breaks(format_upload_time(decision, target_result.plan)), reasons
+        return format_upload_time(decision, target_result.plan), reasons
     if target_result.is_stale:
         change = target_result.changed.get(decision.deployment.name)
-        return "as&nbsp;planned" if change is None else "**changed**", change or reasons
+        return "as planned" if change is None else "**changed**", change or reasons
     if deployment_result is None:
         return "**kept**", "not deleted"
     if deployment_result.is_expiring or deployment_result.is_fully_deleted:
         return "expiring" if deployment_result.is_expiring else "deleted", reasons
     if deleted_count := deployment_result.counts.get(ObjectOutcome.DELETED):
         return f"**{deleted_count:,} deleted, not all**", deployment_result.problem
-    state = "skipped" if deployment_result.is_skipped else "**not&nbsp;deleted**"
+    state = "skipped" if deployment_result.is_skipped else "**not deleted**"
     return state, deployment_result.problem

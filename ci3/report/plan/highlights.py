@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 from ci3.core.formatting import format_age, join_names
+from ci3.core.inventory.short_names import shorten_text
 from ci3.core.live.commit_names import Commit
 from ci3.core.model.decision import Decision, ReasonCode
 from ci3.core.model.issues import RefusalCode
 from ci3.core.plan.plan import Plan
 from ci3.report.markdown_format import (
     RenderContext,
+    escape_breakable,
     escape_markdown,
-    escape_without_breaks,
-    format_code,
+    format_breakable_code,
     truncate,
 )
 from ci3.report.plan.text import format_rollback_note, format_upload_time
@@ -19,8 +20,6 @@ from ci3.report.plan.text import format_rollback_note, format_upload_time
 _MAX_LIVE_SHOWN = 5
 _MAX_SUBJECT_LENGTH = 72
 _MAX_AUTHOR_LENGTH = 40
-_MAX_WORD_LENGTH = 32
-"""Limit for the words of a commit's subject: a column is as wide as its longest word."""
 
 
 def format_name_cell(decision: Decision, plan: Plan, context: RenderContext) -> str:
@@ -29,7 +28,7 @@ def format_name_cell(decision: Decision, plan: Plan, context: RenderContext) -> 
     commit = context.commits.get(decision.deployment.name)
     if commit is None:
         return link
-    description = "&nbsp;· ".join(_describe_commit(commit, decision, plan))
+    description = " · ".join(_describe_commit(commit, decision, plan))
     return f"{link}<br>{description}" if description else link
 
 
@@ -52,20 +51,18 @@ def _describe_commit(commit: Commit, decision: Decision, plan: Plan) -> Iterator
     if commit.authored_at is not None:
         age = format_age(plan.created_at - commit.authored_at)
         if age != format_upload_time(decision, plan):
-            yield escape_without_breaks(age)
+            yield age
 
 
 def _shorten(text: str, length: int) -> str:
-    return escape_markdown(
-        truncate(" ".join(truncate(word, _MAX_WORD_LENGTH) for word in text.split()), length)
-    )
+    return escape_breakable(truncate(" ".join(text.split()), length))
 
 
 def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
     if not plan.decisions:
         return
     live = [
-        f"{_format_link(decision, context)} ({escape_markdown(_join_evidence(decision))})"
+        f"{_format_link(decision, context)}: {escape_markdown(_join_evidence(decision, context))}"
         for decision in plan.kept
         if decision.has_reason(ReasonCode.LIVE)
     ]
@@ -89,19 +86,20 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
 def _format_link(decision: Decision, context: RenderContext) -> str:
     """Format a deployment's name, as a link if it is named after a commit of the repository."""
     full_name = decision.deployment.name
-    name = format_code(context.short_names.get(full_name, full_name))
+    name = format_breakable_code(context.short_names.get(full_name, full_name))
     commit = context.commits.get(decision.deployment.name)
     if commit is None or not context.commit_url:
         return name
     return f"[{name}]({context.commit_url}{commit.sha})"
 
 
-def _join_evidence(decision: Decision) -> str:
-    return "; ".join(
+def _join_evidence(decision: Decision, context: RenderContext) -> str:
+    evidence = ", ".join(
         reason.message.removeprefix("live: ")
         for reason in decision.reasons
         if reason.code is ReasonCode.LIVE
     )
+    return shorten_text(evidence, context.short_names)
 
 
 def _list_current_commit(plan: Plan, context: RenderContext) -> Iterator[str]:

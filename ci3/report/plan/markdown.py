@@ -22,14 +22,17 @@ from ci3.report.markdown_format import (
     MARKUP_RESERVE_BYTES,
     RenderContext,
     count_bytes,
+    escape_breakable,
     escape_markdown,
     escape_without_breaks,
+    format_alert,
+    format_breakable_code,
     format_code,
     format_details,
     format_document,
     format_lines,
     format_table,
-    take_fitting,
+    format_verdict,
     take_fitting_parts,
 )
 from ci3.report.plan.decision_tables import format_decision_tables
@@ -57,9 +60,6 @@ from ci3.report.plan.verdict import describe_verdict
 
 IGNORED_SHOWN = 20
 TARGETS_SHOWN = 100
-_NOTE_BOX_DIVISOR = 8
-"""A box of notes takes at most this fraction of the budget: one eighth."""
-
 _OPEN_OUTCOMES = (RunOutcome.REFUSED, RunOutcome.PARTIAL, RunOutcome.STALE_PLAN)
 _MAX_IDS_SHOWN = 10
 _MAX_TIMELINES = 10
@@ -113,34 +113,37 @@ def _format_run_head(
 ) -> tuple[str, ...]:
     title = _format_title(target_results)
     if len(target_results) == 1:
-        return title, *_format_boxes(target_results[0], context)
+        return title, *_format_alerts(target_results[0], context)
     return title, _format_overview(target_results)
 
 
 def _format_title(target_results: Sequence[TargetResult]) -> str:
-    """Format the verdict on targets: the title, and the line below it."""
-    verdict, count = describe_verdict(target_results), len(target_results)
+    count = len(target_results)
     label = f"{count:,} targets" if count > 1 else format_code(target_results[0].plan.target.url)
-    title = f"### {verdict.glyph} {verdict.subject} {label}: {escape_markdown(verdict.result)}"
-    return f"{title}\n\n{escape_markdown(verdict.summary)}"
+    return format_verdict(describe_verdict(target_results), label)
 
 
 def _format_overview(target_results: Sequence[TargetResult]) -> str:
     """Format a table with a row per target."""
     labels = label_plans([target_result.plan for target_result in target_results])
     shown, more = cut_list(list(zip(labels, target_results, strict=True)), TARGETS_SHOWN)
-    rows = [
-        (
-            format_code(label),
-            f"{describe_verdict([target_result]).glyph}&nbsp;{target_result.outcome.value}",
-            f"{target_result.plan.totals.delete:,}",
-            f"{target_result.plan.totals.keep:,}",
-            escape_without_breaks(format_size(target_result.plan.totals.bytes_to_delete)),
+    is_blocked = _is_blocked(target_results)
+    rows = []
+    for label, target_result in shown:
+        verdict = describe_verdict([target_result], is_run_blocked=is_blocked)
+        rows.append(
+            (
+                format_breakable_code(label),
+                f"{verdict.glyph} {escape_breakable(verdict.result)}",
+                escape_without_breaks(format_size(target_result.plan.totals.bytes_to_delete)),
+            )
         )
-        for label, target_result in shown
-    ]
-    rows += [(more, "", "", "", "")] if more else []
-    return format_table(("Target", "Outcome", "To&nbsp;delete>", "Kept>", "Size>"), rows)
+    rows += [(more, "", "")] if more else []
+    return format_table(("Target", "Result", "To&nbsp;delete>"), rows)
+
+
+def _is_blocked(target_results: Sequence[TargetResult]) -> bool:
+    return any(not target_result.plan.is_applyable for target_result in target_results)
 
 
 def _format_targets(
@@ -153,13 +156,13 @@ def _format_targets(
     texts: list[str] = []
     labels = label_plans([target_result.plan for target_result in target_results])
     is_single_target = len(target_results) == 1
-    is_blocked = any(not target_result.plan.is_applyable for target_result in target_results)
+    is_blocked = _is_blocked(target_results)
     for index, target_result in enumerate(target_results):
         share_bytes = budget_bytes // (len(target_results) - index)
         verdict = describe_verdict([target_result], is_run_blocked=is_blocked)
         head: list[str] = []
         if not is_single_target:
-            head = [escape_markdown(verdict.summary), *_format_boxes(target_result, context)]
+            head = [escape_markdown(verdict.summary), *_format_alerts(target_result, context)]
         if len(target_results) <= _MAX_TIMELINES and (timeline := draw_timeline(target_result)):
             head.append(timeline)
         share_bytes -= count_bytes(*head) + MARKUP_RESERVE_BYTES
@@ -173,8 +176,8 @@ def _format_targets(
     return texts
 
 
-def _format_boxes(target_result: TargetResult, context: RenderContext) -> list[str]:
-    """Format a box for each kind of note."""
+def _format_alerts(target_result: TargetResult, context: RenderContext) -> list[str]:
+    """Format an alert for each kind of note."""
     plan, result = target_result.plan, target_result.result
     problems = (
         format_shortfall(plan, result) if result else "",
@@ -182,17 +185,13 @@ def _format_boxes(target_result: TargetResult, context: RenderContext) -> list[s
     )
     refusals = [_format_issue(refusal) for refusal in plan.refusals]
     warnings = [_format_issue(warning) for warning in list_open_warnings(target_result)]
-    boxes = (
-        _format_box(
-            "CAUTION",
-            "",
-            [escape_markdown(end_sentence(problem)) for problem in problems if problem],
-            context,
-        ),
-        _format_box("CAUTION", "", refusals, context),
-        _format_box("WARNING", "", warnings, context),
+    problem_texts = [escape_markdown(end_sentence(problem)) for problem in problems if problem]
+    alerts = (
+        format_alert("CAUTION", problem_texts, context),
+        format_alert("CAUTION", refusals, context),
+        format_alert("WARNING", warnings, context),
     )
-    return [box for box in boxes if box]
+    return [alert for alert in alerts if alert]
 
 
 def _format_issue(issue: Refusal | PlanWarning) -> str:
@@ -200,22 +199,6 @@ def _format_issue(issue: Refusal | PlanWarning) -> str:
     url = find_recipe_url(issue.code)
     link = f" [How to fix this]({url})" if url else ""
     return f"{escape_markdown(end_sentence(issue.message) if link else issue.message)}{link}"
-
-
-def _format_box(kind: str, title: str, messages: Sequence[str], context: RenderContext) -> str:
-    """Format messages, which are Markdown, as a box with as many as fit; empty without any."""
-    if not messages:
-        return ""
-    head = f"> [!{kind}]"
-    bold_title = f"**{title}**" if title else ""
-    if len(messages) == 1:
-        return f"{head}\n> {f'{bold_title} ' if title else ''}{messages[0]}"
-    lines = [f"> - {message}" for message in messages]
-    shown = take_fitting(lines, context.budget_bytes // _NOTE_BOX_DIVISOR)
-    _, more = cut_list(lines, len(shown))
-    title_lines = [f"> {bold_title}"] if title else []
-    more_lines = [f"> - {more}"] if more else []
-    return "\n".join((head, *title_lines, *shown, *more_lines))
 
 
 def _format_target(

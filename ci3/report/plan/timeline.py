@@ -8,7 +8,10 @@ from ci3.core.model.decision import Action, Decision, ReasonCode
 from ci3.core.plan.target_result import TargetResult
 from ci3.report.charts import BLOCKS, format_day
 
-_CELLS = 64
+_COLUMNS = 38
+"""Width of the timeline: what a comment on a phone shows without scrolling."""
+_GAPS = "-   "
+"""The characters of a lane's line that are neither its title nor a cell."""
 _FEWEST = 3
 """Minimum number of deployments for a timeline: fewer are clearer in the tables."""
 
@@ -32,24 +35,30 @@ def draw_timeline(target_result: TargetResult) -> str:
     )
     if len(decisions) < _FEWEST:
         return ""
-    cells = {
-        decision.deployment.prefix: round(index / (len(decisions) - 1) * (_CELLS - 1))
-        for index, decision in enumerate(decisions)
-    }
     lanes = [
-        (sign, title, Counter(cells[decision.deployment.prefix] for decision in lane))
+        (sign, title, lane)
         for sign, title, lane in _split_into_lanes(target_result, decisions)
         if lane
     ]
-    highest_count = max(max(counts.values()) for _, _, counts in lanes)
     margin = max(len(title) for _, title, _ in lanes)
+    width = _COLUMNS - margin - len(_GAPS)
+    cells = {
+        decision.deployment.prefix: round(index / (len(decisions) - 1) * (width - 1))
+        for index, decision in enumerate(decisions)
+    }
+    counts_by_lane = [
+        Counter(cells[decision.deployment.prefix] for decision in lane) for _, _, lane in lanes
+    ]
+    highest_count = max(max(counts.values()) for counts in counts_by_lane)
     lines = [
-        f"{sign} {title:<{margin}}  {_draw_lane(counts, highest_count, _MARKS[sign])}"
-        for sign, title, counts in lanes
+        f"{sign} {title:<{margin}}  {_draw_lane(counts, width, highest_count, _MARKS[sign])}"
+        for (sign, title, _), counts in zip(lanes, counts_by_lane, strict=True)
     ]
     starts_at, ends_at = _get_upload_time(decisions[0]), _get_upload_time(decisions[-1])
     left, right = (format_day(time, ends_at - starts_at) for time in (starts_at, ends_at))
-    axis = f"  {'':<{margin}}  {left}{right:>{_CELLS - len(left)}}"
+    if len(left) + len(right) >= width:
+        left, right = (date.partition("-")[2] for date in (left, right))  # without the year
+    axis = f"  {'':<{margin}}  {left}{right:>{width - len(left)}}"
     return "\n".join(("```diff", *lines, axis, "```"))
 
 
@@ -83,11 +92,11 @@ def _split_into_lanes(
     yield "!", "live", [decision for decision in decisions if decision.has_reason(ReasonCode.LIVE)]
 
 
-def _draw_lane(counts: Mapping[int, int], highest_count: int, mark: str) -> str:
+def _draw_lane(counts: Mapping[int, int], width: int, highest_count: int, mark: str) -> str:
     if highest_count == 1:
-        return "".join(mark if counts.get(cell) else " " for cell in range(_CELLS))
+        return "".join(mark if counts.get(cell) else " " for cell in range(width))
     full_block = len(BLOCKS) - 1
     return "".join(
         BLOCKS[max(round(count / highest_count * full_block), 1)] if count else " "
-        for count in (counts.get(cell, 0) for cell in range(_CELLS))
+        for count in (counts.get(cell, 0) for cell in range(width))
     )

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ci3.constants import DEFAULT_KEEP_COUNT
 from ci3.core.formatting import format_size, pluralize
@@ -13,24 +12,12 @@ from ci3.core.model.result import ObjectOutcome, RunOutcome
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult, find_worst_outcome
 from ci3.core.retention.age_order import AgeFrom
+from ci3.report.markdown_format import Verdict
 from ci3.report.plan.headlines import LIFECYCLE_DELAY
 from ci3.report.plan.restore_text import describe_restoration
 
 _UNCERTAIN = (ReasonCode.AMBIGUOUS_AGE, ReasonCode.INCOMPARABLE_NAME)
 """Reasons for which more is kept than the keep rules say."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The title of a report, in the parts around the target, and the line below it.
-
-    The target is formatted as code, the rest is plain text: `glyph subject TARGET: result`.
-    """
-
-    glyph: str
-    subject: str
-    result: str
-    summary: str
 
 
 def describe_verdict(

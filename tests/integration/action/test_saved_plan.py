@@ -45,8 +45,8 @@ def test_stale_plan_deletes_nothing_and_says_of_each_what_changed(
     assert_screen(error)
     assert headline(comment_of(github)) == headline(run.summary)
     for text in (run.summary, comment_of(github)):
-        assert "| `site-2` | **changed** |" in text
-        assert "| `site-1` | as&nbsp;planned |" in text
+        assert "| `site-2` | **changed**<br>" in text
+        assert "| `site-1` | as planned<br>" in text
         assert row_counts(text) == [2, 4]
     assert not list(Path().glob("*.jsonl"))
 
@@ -59,7 +59,7 @@ def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(act, bucket
     assert (run.exit_code, run.outputs["outcome"]) == (0, "applied")
     assert bucket.folders() == ALL - {"site-1"}
     assert run.outputs["deployments-deleted"] == "1"
-    assert "| `site-2` | skipped |" in run.summary
+    assert "| `site-2` | skipped<br>" in run.summary
 
 
 def test_apply_without_the_plan_that_it_names_deletes_nothing(act, bucket):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.action_reports import comment_of
+from tests.support.action_reports import cell_text, comment_of
 
 PREVIEWS, BUILDS = "pr-[0-9]+-.*", "build-[0-9]+"
 
@@ -47,7 +47,7 @@ def test_report_names_the_match_of_each(act, shared, github):
 
     for text in (run.summary, comment_of(github)):
         for match in (PREVIEWS, BUILDS):
-            assert f"`s3://{shared.name}/ match: {match}`" in text
+            assert f"s3://{shared.name}/ match: {match}" in cell_text(text)
 
 
 @pytest.mark.parametrize("mode", ["plan", "apply"])

@@ -8,6 +8,7 @@ import pytest
 from tests.support.action_reports import (
     ALL,
     APPLY,
+    cell_text,
     comment_of,
     headline,
     row_counts,
@@ -44,7 +45,7 @@ def test_one_comment_and_one_summary_show_every_target(act, targets, github, ass
         assert text.count(headline(text)) == 1
         assert len(target_titles(text)) == 3
         assert row_counts(text) == [3, 2, 4, 2, 1, 1, 2]
-        assert f"`s3://{targets.name}/staging/`" in text
+        assert f"s3://{targets.name}/staging/" in cell_text(text)
         assert text.count(APPLY) == 1
 
 

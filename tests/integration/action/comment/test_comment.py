@@ -231,7 +231,7 @@ def test_commits_are_linked_and_told_in_comment_and_summary(act, bucket, github)
     here = "https://github.test/acme/storefront/commit"
     for report_text in (comment_of(github), run.summary):
         assert row_counts(report_text) == [5, 4]
-        assert f"| [`f1c0ffee`]({here}/{fix})<br>{title}&nbsp;· Ann" in report_text
+        assert f"| [`f1c0ffee`]({here}/{fix})<br>{title} · Ann" in report_text
         assert f"| [`web-51deb0a7`]({here}/{side})<br>&lt;b&gt;" in report_text
         assert "| `deadbeef` |" in report_text
         assert "@<!-- -->team" in report_text
