@@ -17,11 +17,15 @@ from ci3.core.formatting import escape_control_chars, format_json, pluralize
 from ci3.errors import end_sentence
 from ci3.report.markdown_format import (
     RenderContext,
+    Verdict,
     count_bytes,
+    escape_breakable,
     escape_markdown,
+    format_breakable_code,
     format_code,
     format_document,
     format_table,
+    format_verdict,
     take_fitting_parts,
 )
 from ci3.report.terminal_format import print_line, wrap_text
@@ -32,11 +36,11 @@ _STYLES: Final = {
     Level.WARNING: "yellow",
     Level.PROBLEM: "bold red",
 }
-_SIGNS: Final = {
-    Level.OK: "✅ ok",
-    Level.NOTE: "💡 note",
-    Level.WARNING: "⚠️ warning",
-    Level.PROBLEM: "❌ problem",
+_GLYPHS: Final = {
+    Level.PROBLEM: "⛔",
+    Level.WARNING: "⚠️",
+    Level.NOTE: "💡",
+    Level.OK: "✅",
 }
 _LEVEL_WIDTH: Final = 9
 _MIN_TOPIC_WIDTH: Final = 15
@@ -88,18 +92,45 @@ def _wrap(console: Console, text: str, margin: str, hanging_indent: str = "") ->
 
 def render_checkups_markdown(checkups: Sequence[TargetFindings], context: RenderContext) -> str:
     """Render checkups within the byte budget: as many complete targets as fit."""
-    head = f"### ci3 doctor: {escape_markdown(format_checkup_headline(checkups))}"
-    parts = [_format_target(checkup) for checkup in checkups]
+    is_single_target = len(checkups) == 1
+    label = format_code(checkups[0].url) if is_single_target else f"{len(checkups):,} targets"
+    head = format_verdict(_describe_verdict(checkups), label)
+    parts = [_format_target(checkup, has_title=not is_single_target) for checkup in checkups]
     budget_bytes = context.budget_bytes - count_bytes(head) - count_bytes(context.run_url) - 200
     return format_document(head, *take_fitting_parts(parts, budget_bytes, context))
 
 
-def _format_target(checkup: TargetFindings) -> str:
+def _describe_verdict(checkups: Sequence[TargetFindings]) -> Verdict:
+    """Return the verdict: the worst level as its glyph, and the number of findings per level."""
+    counts = count_levels(finding for checkup in checkups for finding in checkup.findings)
+    worst = next((level for level in _GLYPHS if counts[level]), Level.OK)
+    problem_count = counts[Level.PROBLEM]
+    names = {level: pluralize(counts[level], level.value) for level in _GLYPHS}
+    names[Level.OK] = f"{counts[Level.OK]:,} ok"
+    return Verdict(
+        glyph=_GLYPHS[Level.OK if worst is Level.NOTE else worst],
+        subject="Checks of",
+        result=f"{names[Level.PROBLEM]} found" if problem_count else "no problems found",
+        summary=" · ".join(
+            f"{_GLYPHS[level]} {names[level]}" for level in _GLYPHS if counts[level]
+        ),
+    )
+
+
+def _format_target(checkup: TargetFindings, *, has_title: bool) -> str:
     rows = (
-        (_SIGNS[finding.level], escape_markdown(finding.topic), _format_message_cell(finding))
+        (
+            f"{_GLYPHS[finding.level]} {escape_breakable(finding.topic)}",
+            _format_message_cell(finding),
+        )
         for finding in _sort_worst_last(checkup, is_reversed=True)
     )
-    return f"{format_code(checkup.url)}\n\n{format_table(('', '', 'Finding'), rows)}"
+    table = format_table(("Check", "Finding"), rows)
+    if not has_title:
+        return table
+    verdict = _describe_verdict((checkup,))
+    title = f"{verdict.glyph} {format_code(checkup.url)}: {escape_markdown(verdict.result)}"
+    return f"**{title}**\n\n{table}"
 
 
 def _sort_worst_last(checkup: TargetFindings, *, is_reversed: bool = False) -> list[Finding]:
@@ -121,9 +152,9 @@ def _format_code_spans(text: str) -> str:
     """Escape a message of ci3, in which backquotes mark code; unpaired ones are escaped too."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
-        return escape_markdown(text)
+        return escape_breakable(text)
     return "".join(
-        format_code(part) if index % 2 else escape_markdown(part)
+        format_breakable_code(part) if index % 2 else escape_breakable(part)
         for index, part in enumerate(parts)
     )
 

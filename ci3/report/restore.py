@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from ci3.core.formatting import cut_list, format_counts, format_json, format_size, pluralize
+from ci3.core.inventory.short_names import shorten_names
 from ci3.core.restore.decide import SkipReason
 from ci3.core.restore.plan import (
     DeploymentRestorePlan,
@@ -19,12 +20,18 @@ from ci3.errors import begin_sentence, end_sentence
 from ci3.report.markdown_format import (
     MARKUP_RESERVE_BYTES,
     RenderContext,
+    Verdict,
     count_bytes,
+    escape_breakable,
     escape_markdown,
+    escape_without_breaks,
+    format_alert,
+    format_breakable_code,
     format_code,
     format_details,
     format_document,
     format_fitting_table,
+    format_verdict,
     take_fitting,
 )
 from ci3.report.plan.text import join_shortfall
@@ -41,6 +48,11 @@ _PROTECT_NOTE = (
 
 def format_restore_plan_headline(plan: RestorePlan) -> str:
     """Return the headline of a plan: what would be restored, and what is lost."""
+    is_refused = get_restore_outcome(plan) is RestoreOutcome.REFUSED
+    return f"{'Refused: ' if is_refused else ''}{_describe_plan(plan)}"
+
+
+def _describe_plan(plan: RestorePlan) -> str:
     lost = f"{pluralize(plan.lost_count, 'object')} cannot be restored"
     lost_note = f"; {lost}" if plan.lost_count else ""
     objects, amount = pluralize(plan.object_count, "object"), format_size(plan.size_bytes)
@@ -53,8 +65,7 @@ def format_restore_plan_headline(plan: RestorePlan) -> str:
         deployments = pluralize(deployment_count, "deployment")
         return f"{objects} of {deployments} would be restored ({amount}){lost_note}"
     if plan.lost_count:
-        is_refused = get_restore_outcome(plan) is RestoreOutcome.REFUSED
-        return f"{'Refused: ' if is_refused else ''}{lost}, and there is nothing else to restore"
+        return f"{lost}, and there is nothing else to restore"
     return "Nothing to restore"
 
 
@@ -137,29 +148,50 @@ def render_restore_markdown(
     plan: RestorePlan, restored: RestoreResult | None, context: RenderContext
 ) -> str:
     """Render a restore plan, or its result if there is one, within the byte budget."""
-    headline = (
-        format_restore_plan_headline(plan)
-        if restored is None
-        else format_restored_headline(restored)
-    )
-    parts = [
-        f"### {escape_markdown(headline)}",
-        f"{format_code(plan.target.url)}, source: {escape_markdown(plan.source_label)}.",
+    shortfall = format_restore_shortfall(restored) if restored else ""
+    problem = restored.record_problem if restored else ""
+    head = [
+        format_verdict(_describe_verdict(plan, restored), format_code(plan.target.url)),
+        format_alert(
+            "CAUTION", [escape_markdown(end_sentence(shortfall))] if shortfall else [], context
+        ),
+        format_alert("WARNING", [escape_markdown(problem)] if problem else [], context),
+        *map(escape_markdown, plan.notes),
     ]
-    if restored is not None and (shortfall := format_restore_shortfall(restored)):
-        parts.append(f"**{escape_markdown(end_sentence(shortfall))}**")
-    parts += [escape_markdown(note) for note in plan.notes]
     if restored is not None and restored.restored_names:
         lines, more = _list_protect_lines(restored)
         text = "\n".join(f"  {line}" for line in lines)
-        parts.append(f"{_PROTECT_NOTE}:\n\n```yaml\nprotect: |\n{text}\n```")
-        parts += [more] if more else []
-    if restored is not None and restored.record_problem:
-        parts.append(escape_markdown(restored.record_problem))
-    if skips := _format_skips(plan, restored, context.budget_bytes // 4):
-        parts.append(format_details("Skipped objects", skips, is_open=plan.lost_count > 0))
-    budget_bytes = context.budget_bytes - count_bytes(*parts) - MARKUP_RESERVE_BYTES
-    return format_document(*parts, _format_table(plan, restored, budget_bytes, context))
+        head += [f"{_PROTECT_NOTE}:\n\n```yaml\nprotect: |\n{text}\n```", more]
+    skips = _format_skips(plan, restored, context.budget_bytes // 4)
+    foot = [
+        format_details("Skipped objects", skips, is_open=plan.lost_count > 0) if skips else "",
+        f"<sub>[this run]({context.run_url})</sub>" if context.run_url else "",
+    ]
+    budget_bytes = context.budget_bytes - count_bytes(*head, *foot) - MARKUP_RESERVE_BYTES
+    return format_document(*head, _format_table(plan, restored, budget_bytes, context), *foot)
+
+
+def _describe_verdict(plan: RestorePlan, restored: RestoreResult | None) -> Verdict:
+    match get_restore_outcome(plan, restored):
+        case RestoreOutcome.PLANNED:
+            glyph, subject = "♻️", "Restore plan for"
+        case RestoreOutcome.RESTORED | RestoreOutcome.NOTHING_TO_RESTORE:
+            glyph, subject = "✅", "Restore of"
+        case RestoreOutcome.PARTIAL:
+            glyph, subject = "⚠️", "Restore incomplete for"
+        case RestoreOutcome.REFUSED:
+            glyph, subject = "⛔", "Restore not possible for"
+    headline, note = _describe_plan(plan), "Nothing was restored. "
+    if restored is not None:
+        headline, note = format_restored_headline(restored), ""
+    elif plan.has_work:
+        note = "Dry run, nothing was restored. "
+    return Verdict(
+        glyph=glyph,
+        subject=subject,
+        result=f"{headline[0].lower()}{headline[1:]}",
+        summary=f"{note}Source: {plan.source_label}.",
+    )
 
 
 def _format_table(
@@ -177,12 +209,16 @@ def _format_table(
         rows = [
             (
                 deployment.name,
-                escape_markdown(_format_outcome(deployment)),
+                escape_breakable(_format_outcome(deployment)),
                 deployment.bytes_restored,
             )
             for deployment in restored.deployments
         ]
-    cells = ((format_code(name), cell, format_size(size_bytes)) for name, cell, size_bytes in rows)
+    names = shorten_names(name for name, _, _ in rows)
+    cells = (
+        (format_breakable_code(names[name]), cell, escape_without_breaks(format_size(size_bytes)))
+        for name, cell, size_bytes in rows
+    )
     return format_fitting_table(columns, cells, budget_bytes, context)
 
 

@@ -74,7 +74,7 @@ def test_restore_in_json_stands_alone_on_stdout(live: Bucket, journal: str, caps
 def test_restore_in_markdown_tells_each_deployment(live: Bucket, journal: str, capsys) -> None:
     assert main(["restore", journal, "--auto-approve", "--output", "markdown"]) == 0
     out = capsys.readouterr().out
-    assert "| `old-1` | 3 restored | 3 Bytes |" in out
+    assert "| `old-1` | 3 restored | 3&nbsp;Bytes |" in out
 
 
 def test_no_at_the_terminal_restores_nothing(live: Bucket, journal: str, proxy: FaultProxy) -> None:
