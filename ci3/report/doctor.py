@@ -120,7 +120,7 @@ def _describe_verdict(checkups: Sequence[TargetFindings]) -> Verdict:
 def _format_target(checkup: TargetFindings, *, has_title: bool) -> str:
     rows = (
         (
-            f"{_GLYPHS[finding.level]} {escape_breakable(finding.topic)}",
+            f"{_GLYPHS[finding.level]}&nbsp;{escape_breakable(finding.topic)}",
             _format_message_cell(finding),
         )
         for finding in _sort_worst_last(checkup, is_reversed=True)

@@ -134,7 +134,7 @@ def _format_overview(target_results: Sequence[TargetResult]) -> str:
         rows.append(
             (
                 format_breakable_code(label),
-                f"{verdict.glyph} {escape_breakable(verdict.result)}",
+                f"{verdict.glyph}&nbsp;{escape_breakable(verdict.result)}",
                 escape_without_breaks(format_size(target_result.plan.totals.bytes_to_delete)),
             )
         )

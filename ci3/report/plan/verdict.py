@@ -83,8 +83,9 @@ def _list_facts(
             yield from _describe_result(target_results)
         case _:
             yield pluralize(found, "deployment") if found else "No deployments"
-    if len(plans) == 1:
-        yield _describe_rules(plans[0])
+    rules = {_describe_rules(plan) for plan in plans}
+    if len(rules) == 1:
+        yield f"{rules.pop()}{' of each target' if len(plans) > 1 else ''}"
     if expiring := sum(plan.totals.expiring for plan in plans):
         yield f"{expiring:,} expiring (S3 deletes them {LIFECYCLE_DELAY})"
     if deleting_plans := [plan for plan in plans if plan.to_delete]:
