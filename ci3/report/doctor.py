@@ -21,8 +21,8 @@ from ci3.report.markdown_format import (
     count_bytes,
     escape_breakable,
     escape_markdown,
-    format_breakable_code,
     format_code,
+    format_code_spans,
     format_document,
     format_table,
     format_verdict,
@@ -141,22 +141,11 @@ def _sort_worst_last(checkup: TargetFindings, *, is_reversed: bool = False) -> l
 
 
 def _format_message_cell(finding: Finding) -> str:
-    advice = [_format_code_spans(finding.advice)] if finding.advice else []
+    advice = [format_code_spans(finding.advice)] if finding.advice else []
     if finding.recipe_url:
         advice.append(f"[How to fix this]({finding.recipe_url})")
     advice_text = f" <br>→ {' '.join(advice)}" if advice else ""
-    return f"{_format_code_spans(end_sentence(finding.message))}{advice_text}"
-
-
-def _format_code_spans(text: str) -> str:
-    """Escape a message of ci3, in which backquotes mark code; unpaired ones are escaped too."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return escape_breakable(text)
-    return "".join(
-        format_breakable_code(part) if index % 2 else escape_breakable(part)
-        for index, part in enumerate(parts)
-    )
+    return f"{format_code_spans(end_sentence(finding.message))}{advice_text}"
 
 
 def render_checkups_json(checkups: Sequence[TargetFindings], *, has_targets: bool) -> str:

@@ -115,6 +115,20 @@ def escape_breakable(text: str) -> str:
     return "<wbr>".join(map(escape_markdown, parts))
 
 
+def format_code_spans(text: str) -> str:
+    """Escape a message of ci3, in which backquotes mark code; unpaired ones are escaped too.
+
+    Browsers may break its long words.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape_breakable(text)
+    return "".join(
+        format_breakable_code(part) if index % 2 else escape_breakable(part)
+        for index, part in enumerate(parts)
+    )
+
+
 def _split_long_words(text: str) -> list[str]:
     """Split a text where browsers may break it, which is only in long words.
 

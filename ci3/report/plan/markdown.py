@@ -28,6 +28,7 @@ from ci3.report.markdown_format import (
     format_alert,
     format_breakable_code,
     format_code,
+    format_code_spans,
     format_details,
     format_document,
     format_lines,
@@ -224,7 +225,7 @@ def _format_versions_note(plan: Plan) -> Iterator[str]:
     """Yield the details on restoring that the verdict does not have."""
     is_by_rule = any(decision.expire_days is not None for decision in plan.to_delete)
     if is_by_rule or (plan.to_delete and plan.target.versioning is Versioning.ENABLED):
-        yield escape_markdown(format_restore_note(plan))
+        yield format_code_spans(format_restore_note(plan))
 
 
 def _format_ignored(plan: Plan) -> Iterator[str]:
@@ -273,7 +274,7 @@ def _format_journal(target_result: TargetResult) -> Iterator[str]:
     if can_restore(target_result):
         command = format_code(f"ci3 restore {result.journal_file}")
         step = "or a step with `mode: restore` and this `journal-file`"
-        condition = escape_markdown(format_restore_condition(target_result.plan, result))
+        condition = format_code_spans(format_restore_condition(target_result.plan, result))
         is_local = not result.journal_file.startswith("s3://")
         keep = " Keep the journal: in a workflow, upload it as an artifact." if is_local else ""
         yield f"**To restore:** {command}, {step}{condition}.{keep}"

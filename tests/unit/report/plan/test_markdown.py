@@ -52,6 +52,7 @@ GOLDENS = {
     "applied-versioned": lambda: rendered_plan(
         cases.live_plan(), PLACE, cases.result_of(cases.live_plan())
     ),
+    "other-store": lambda: rendered_plan(on_other_store(cases.live_plan()), PLACE),
     "lifecycle-plan": lambda: rendered_plan(cases.lifecycle_plan(), PLACE),
     "lifecycle-applied": lambda: rendered_plan(
         cases.lifecycle_plan(cases.Versioning.ENABLED),
@@ -70,6 +71,10 @@ GOLDENS = {
 
 def with_commits(plan):
     return replace(PLACE, commits=cases.commits_of(plan))
+
+
+def on_other_store(plan):
+    return replace(plan, target=replace(plan.target, endpoint_url="https://s3.example.org"))
 
 
 def rendered_plan(plan, place, result=None):
