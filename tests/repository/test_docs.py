@@ -132,7 +132,21 @@ def test_every_outcome_is_documented():
     assert set(re.findall(r"`([a-z-]+)`", OUTPUTS["outcome"])) == outcomes
 
 
-def test_gallery_shows_every_picture_and_says_what_it_is():
+def test_gallery_shows_every_picture_below_a_caption():
     page = (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^\*\*(?:.+\n)+\n!\[.+\]\(images/(.+)\)$", page, re.MULTILINE)
-    assert sorted(shown) == sorted(path.name for path in ROOT.glob("docs/images/*.png"))
+    blocks = re.split(r"^(?=\*\*|#)", page, flags=re.MULTILINE)
+    captioned = [block for block in blocks if block.startswith("**")]
+    shown = [re.findall(r"images/([\w-]+\.png)", block) for block in captioned]
+    assert all(shown)
+    assert {name for names in shown for name in names} == {
+        path.name for path in ROOT.glob("docs/images/*.png")
+    }
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_picture_exists_in_light_and_dark(path):
+    page = path.read_text(encoding="utf-8")
+    for name in re.findall(r'(?:srcset|src)="(?!https?:)([^"]+)"', page):
+        assert (path.parent / name).exists(), name
+        assert f'"{name.replace("-light.", "-dark.")}"' in page
+        assert f'"{name.replace("-dark.", "-light.")}"' in page

@@ -1,8 +1,10 @@
-"""Renders Markdown as GitHub does, and takes screenshots of the pages."""
+"""Renders Markdown and terminal output as pages in GitHub's style."""
 
 import re
 import subprocess
 import tarfile
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -10,92 +12,79 @@ import cmarkgfm
 from cmarkgfm.cmark import Options
 
 STYLE: Final = "github-markdown-css@5.9.0"
-MERMAID: Final = "mermaid@11.12.0"
-CHROMIUM: Final = (
-    "chromium",
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--hide-scrollbars",
-    "--no-first-run",
-    "--virtual-time-budget=20000",
-)
-PNGQUANT: Final = ("pngquant", "--force", "--ext", ".png", "--strip", "64")
-WIDTH: Final = 948
-HEIGHT: Final = 1800
-"""Maximum height of a screenshot, in pixels."""
 
-_FRAME = """
-.markdown-body {padding: 24px; width: 900px; box-sizing: content-box}
-.comment {border: 1px solid #d1d9e0; border-radius: 6px}
-.author {padding: 8px 16px; background: #f6f8fa; border-bottom: 1px solid #d1d9e0; color: #59636e}
-.comment-body.markdown-body {padding: 16px; width: auto}
-.terminal pre {background: #0d1117; color: #e6edf3; font-size: 13px; line-height: 1.35}
-pre.mermaid {background: none}
+
+class Theme(StrEnum):
+    """GitHub's color modes."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+# Sizes as on GitHub: a comment's text has 14 pixels, and 16 pixels around it.
+_FRAME: Final = """
+body {margin: 0; background: BACKGROUND}
+.page {padding: 16px; font: 14px sans-serif}
+.comment {border: 1px solid BORDER; border-radius: 6px}
+.author {padding: 8px 16px; background: HEADER; border-bottom: 1px solid BORDER;
+         border-radius: 6px 6px 0 0; color: MUTED}
+.comment .markdown-body {padding: 16px; border-radius: 6px}
+.markdown-body {font-size: 14px}
+.terminal {padding: 0}
+.terminal pre {margin: 0; padding: 16px; background: #0d1117; color: #e6edf3; line-height: 1.35;
+               font: 13px/1.35 "Liberation Mono", monospace}
 """
-_MEASURE = """<script>
-addEventListener("load", () => setTimeout(() => {
-  document.body.dataset.height = Math.ceil(document.body.getBoundingClientRect().height)
-}, 10000))
-</script>"""
+_COLORS: Final = {
+    Theme.LIGHT: {
+        "BACKGROUND": "#fff",
+        "BORDER": "#d1d9e0",
+        "HEADER": "#f6f8fa",
+        "MUTED": "#59636e",
+    },
+    Theme.DARK: {
+        "BACKGROUND": "#0d1117",
+        "BORDER": "#3d444d",
+        "HEADER": "#151b23",
+        "MUTED": "#9198a1",
+    },
+}
 
 
-def render_markdown_page(markdown: str, folder: Path, *, author: str = "") -> str:
-    """Return a page of Markdown, including charts; with an author, as a comment."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRenderer:
+    """Renders pages; GitHub's style sheets are downloaded once into the folder."""
+
+    folder: Path
+
+    def render_comment(self, markdown: str, theme: Theme) -> str:
+        """Return a page with a comment of the action."""
+        head = "<div class=author><strong>github-actions</strong> commented</div>"
+        body = f"<div class=markdown-body>{convert_markdown(markdown)}</div>"
+        return self.render_body(
+            f"<div class=page><div class=comment>{head}{body}</div></div>", theme
+        )
+
+    def render_body(self, body: str, theme: Theme) -> str:
+        """Return a page in GitHub's style."""
+        style = _read_npm_file(STYLE, f"github-markdown-{theme}.css", self.folder)
+        frame = _FRAME
+        for name, color in _COLORS[theme].items():
+            frame = frame.replace(name, color)
+        head = f"<!doctype html><meta charset=utf-8><style>{style} {frame}</style>"
+        return f"{head}<body data-theme={theme}>{body}"
+
+
+def convert_markdown(markdown: str) -> str:
+    """Return Markdown as GitHub's HTML, with alerts and colored `diff` blocks."""
     body = cmarkgfm.markdown_to_html_with_extensions(
         markdown, options=Options.CMARK_OPT_UNSAFE, extensions=["table", "autolink", "tagfilter"]
     )
     quotation_pattern = r"<blockquote>\n<p>\[!(\w+)\]\s*(.*?)</blockquote>"
     body = re.sub(quotation_pattern, _render_alert, body, flags=re.DOTALL)
-    block_pattern = r'<pre><code class="language-{}">(.*?)</code></pre>'
-    body = re.sub(block_pattern.format("diff"), _render_diff, body, flags=re.DOTALL)
-    chart_html = r"<pre class=mermaid>\1</pre>"
-    body = re.sub(block_pattern.format("mermaid"), chart_html, body, flags=re.DOTALL)
-    if author:
-        head = f"<div class=author><strong>{author}</strong> commented</div>"
-        body = (
-            f"<div class=comment>{head}<div class='comment-body markdown-body'>{body}</div></div>"
-        )
-    return render_page(body, folder)
-
-
-def render_page(body: str, folder: Path) -> str:
-    """Return a page in GitHub's style; its scripts are written into the folder."""
-    style = _read_npm_file(STYLE, "github-markdown-light.css", folder)
-    script = _MEASURE
-    if "class=mermaid" in body:
-        source = _read_npm_file(MERMAID, "dist/mermaid.min.js", folder)
-        (folder / "mermaid.js").write_text(source, encoding="utf-8")
-        script += "<script src=mermaid.js></script><script>mermaid.initialize({})</script>"
-    head = f"<!doctype html><meta charset=utf-8><style>body {{margin: 0}} {style} {_FRAME}</style>"
-    return f"{head}<body class=markdown-body>{body}{script}"
-
-
-def save_screenshot(html: str, path: Path, folder: Path) -> None:
-    """Write a screenshot of a page, cut at HEIGHT pixels."""
-    source = folder / f"{path.stem}.html"
-    source.write_text(html, encoding="utf-8")
-    browser = (*CHROMIUM, f"--user-data-dir={folder / 'profile'}")
-    measured = subprocess.run(
-        [*browser, f"--window-size={WIDTH},800", "--dump-dom", source.as_uri()],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    height = re.search(r'<body [^>]*data-height="(\d+)"', measured.stdout)
-    if height is None:
-        raise RuntimeError(f"{path.name} could not be measured")
-    size = f"--window-size={WIDTH},{min(int(height[1]), HEIGHT)}"
-    subprocess.run(
-        [*browser, size, f"--screenshot={path}", source.as_uri()],
-        check=True,
-        capture_output=True,
-    )
-    subprocess.run([*PNGQUANT, str(path)], check=True)
+    list_pattern = r"<blockquote>\n<p>\[!(\w+)\]</p>\n(.*?)</blockquote>"
+    body = re.sub(list_pattern, _render_alert, body, flags=re.DOTALL)
+    block_pattern = r'<pre><code class="language-diff">(.*?)</code></pre>'
+    return re.sub(block_pattern, _render_diff, body, flags=re.DOTALL)
 
 
 def _read_npm_file(package: str, path: str, folder: Path) -> str:

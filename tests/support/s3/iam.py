@@ -104,14 +104,14 @@ class IamProxy(FaultProxy):
         if not self._is_allowed(_needs(request)):
             return Answer(
                 status=403,
-                body=b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
+                body=b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
             )
         return super()._forward(request)
 
     def _delete_batch(self, request: Request, bucket: str) -> Answer:
         object_elements = re.findall("<Object>(.*?)</Object>", request.body.decode(), re.DOTALL)
         refused = {
-            key: ("AccessDenied", "no")
+            key: ("AccessDenied", "Access Denied")
             for key, object_xml in zip(request.batch_keys, object_elements, strict=True)
             if not self._is_allowed(_needs_of_deletion(bucket, unescape(key), object_xml))
         }
@@ -133,7 +133,8 @@ class IamProxy(FaultProxy):
                 flags=re.DOTALL,
             )
         errors = "".join(
-            f"<Error><Key>{key}</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+            f"<Error><Key>{key}</Key><Code>AccessDenied</Code>"
+            "<Message>Access Denied</Message></Error>"
             for key in refused
         )
         return Answer(
