@@ -80,7 +80,7 @@ def format_decision_tables(
     to_delete = build_table(
         format_deletions_title(target_result),
         ("To&nbsp;delete", "Uploaded") if target_result.is_planned else ("Deployment", "Result"),
-        plan.to_delete,
+        _sort_failures_first(target_result),
         max_open=15,
     )
     kept = build_table(format_kept_title(plan), ("Kept", "Uploaded"), plan.kept, max_open=10)
@@ -94,6 +94,21 @@ def format_decision_tables(
     kept_text = kept.format_fitting(max(budget_bytes, reserved_bytes), context)
     budget_bytes -= count_bytes(kept_text)
     return to_delete_text, expiring.format_fitting(budget_bytes, context), kept_text
+
+
+def _sort_failures_first(target_result: TargetResult) -> Sequence[Decision]:
+    """Return what the plan deletes; first what was not deleted or has changed since the plan."""
+    failed_names = set(target_result.changed)
+    if target_result.result is not None:
+        failed_names |= {
+            deployment.name
+            for deployment in target_result.result.deployments
+            if not (deployment.is_fully_deleted or deployment.is_expiring)
+        }
+    return sorted(
+        target_result.plan.to_delete,
+        key=lambda decision: decision.deployment.name not in failed_names,
+    )
 
 
 def _list_rows(

@@ -9,6 +9,7 @@ from ci3.core.live.commit_names import Commit
 from ci3.core.model.deployment import IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.recipes import find_recipe_url
+from ci3.core.model.result import ObjectOutcome
 from ci3.core.plan.target_result import TargetResult
 from ci3.errors import AccessError
 from ci3.report.listings import render_deployments_markdown, render_objects_markdown
@@ -262,6 +263,18 @@ def test_a_deployment_that_was_not_deleted_is_told_with_its_problem():
     row = next(row for row in rows(html) if left in row[0])
     assert row[1].startswith("<strong>")
     assert row[2] == CHANGED
+
+
+def test_deployment_that_was_not_deleted_is_listed_first():
+    plan = cases.usual_plan()
+    result = cases.result_of(plan)
+    *deleted, oldest = result.deployments
+    failed = replace(oldest, counts={ObjectOutcome.CHANGED: 2}, bytes_deleted=0, problem=CHANGED)
+    result = replace(result, deployments=(*deleted, failed))
+
+    _, first_row, *_ = rows(rendered(rendered_plan(plan, PLACE, result)))
+
+    assert oldest.name in first_row[0]
 
 
 @pytest.mark.parametrize("budget_bytes", [3_000, 20_000, 65_000, 1_000_000])
