@@ -243,13 +243,11 @@ class Reporter:
                     "cannot comment without github-token: the report is in the job summary"
                 )
             return ExitCode.DONE
-        from ci3.github.comments import COMMENT_LIMIT_BYTES, MARKER_BYTES  # noqa: PLC0415 - requests: few runs comment
+        from ci3.github.markers import MARKER_BYTES, POST_LIMIT_BYTES  # noqa: PLC0415 - requests: few runs comment
 
         url = run.run_url
         overflow_location = f"[the job summary]({url})" if url else "the job summary"
-        context = self._create_context(
-            COMMENT_LIMIT_BYTES - MARKER_BYTES, overflow_location, commits
-        )
+        context = self._create_context(POST_LIMIT_BYTES - MARKER_BYTES, overflow_location, commits)
         try:
             self._post(comment_target.github, render(context), is_worth_creating=is_worth_creating)
         except GitHubError as exc:

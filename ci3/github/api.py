@@ -1,9 +1,11 @@
-"""Requests about one GitHub repository: comments, pull requests, commits and files."""
+"""Requests about one GitHub repository: comments, issues, pull requests, commits and files."""
 
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -33,6 +35,25 @@ class Comment:
     """The login, or an empty text where the account was deleted."""
     is_minimized: bool = False
     """True if a user has hidden it."""
+
+
+class IssueState(StrEnum):
+    """Whether an issue is open."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One issue that is no pull request."""
+
+    number: int
+    body: str
+    url: str
+    author: str
+    """The login, or an empty text where the account was deleted."""
+    is_open: bool
 
 
 class GitHubApi:
@@ -78,15 +99,37 @@ class GitHubApi:
                 raise outcome.error from outcome.cause
         return self._author
 
-    def find_own_comment(self, number: int, marker: str) -> Comment | None:
-        """Return the oldest visible comment of this author whose first line is the marker."""
-        for comment in self.list_comments(number):
-            first_line = comment.body.partition("\n")[0].rstrip("\r")
-            is_candidate = first_line == marker and not comment.is_minimized
-            # Anybody can copy a marker. The login is requested only when a marker is found.
-            if is_candidate and comment.author == self.read_author():
-                return comment
-        return None
+    def list_issues(
+        self, author: str, state: IssueState, max_pages: int | None = None
+    ) -> Iterator[Issue]:
+        """Iterate over the issues of an author that are open or closed, without pull requests.
+
+        The open ones are sorted by creation, oldest first, the closed ones by their last update,
+        newest first. Source: https://docs.github.com/rest/issues/issues#list-repository-issues
+        """
+        is_open = state is IssueState.OPEN
+        query = {
+            "creator": author,
+            "state": state.value,
+            "sort": "created" if is_open else "updated",
+            "direction": "asc" if is_open else "desc",
+        }
+        pages = self.transport.list_pages(self._issues, query, lambda: None)
+        for page in islice(pages, max_pages):
+            for entry in page:
+                if entry.get_optional_object("pull_request") is None:
+                    yield _make_issue(entry)
+
+    def create_issue(self, title: str, body: str) -> Issue:
+        """Open an issue; not retried after a lost response."""
+        payload = {"title": title, "body": body}
+        return _make_issue(self.transport.send_request("POST", self._issues, payload))
+
+    def update_issue(self, number: int, body: str, state: IssueState) -> Issue:
+        """Replace the text of an issue, and open or close it."""
+        path = f"{self._issues}/{number}"
+        payload = {"body": body, "state": state.value}
+        return _make_issue(self.transport.send_request("PATCH", path, payload))
 
     def find_pull_requests(self, commit: str, head_repository: str) -> tuple[int, ...]:
         """Return the open pull requests into this repository whose head is a commit, oldest first.
@@ -167,11 +210,25 @@ def _decode_file(fields: JsonObject) -> str:
 
 
 def _make_comment(fields: JsonObject) -> Comment:
-    user = fields.get_optional_object("user")
     return Comment(
         comment_id=fields.get_int("id"),
         body=fields.get_text("body"),
         url=fields.get_text("html_url"),
-        author="" if user is None else user.get_text("login"),
+        author=_get_author(fields),
         is_minimized=fields.get_optional_object("minimized") is not None,
     )
+
+
+def _make_issue(fields: JsonObject) -> Issue:
+    return Issue(
+        number=fields.get_int("number"),
+        body=fields.get_optional_text("body"),
+        url=fields.get_text("html_url"),
+        author=_get_author(fields),
+        is_open=fields.get_text("state") == IssueState.OPEN,
+    )
+
+
+def _get_author(fields: JsonObject) -> str:
+    user = fields.get_optional_object("user")
+    return "" if user is None else user.get_text("login")

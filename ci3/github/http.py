@@ -41,12 +41,14 @@ QUOTE_LIMIT_CHARACTERS: Final = 300
 
 READ_ONLY_MESSAGE: Final = "Resource not accessible by integration"
 READ_ONLY_HINT: Final = (
-    "Give the job `permissions: pull-requests: write`. "
-    "On pull requests from forks and from Dependabot, the token is read-only."
+    "Give the job the missing permission under `permissions:`: `pull-requests: write` for the "
+    "comment, `issues: write` for the issue. In runs from forks and from Dependabot, the token is "
+    "read-only."
 )
 UNREADABLE_HINT: Final = (
     "Give the job the missing permission under `permissions:`: `pull-requests: write` for the "
-    "comment; `deployments: read`, `pull-requests: read` or `contents: read` to read these."
+    "comment; `issues: write` for the issue; `deployments: read`, `pull-requests: read` or "
+    "`contents: read` to read these."
 )
 
 

@@ -18,7 +18,7 @@ HINTS_BY_STATUS: Final = {
     401: "Check `github-token`: it is invalid or has expired.",
     403: "Check that `github-token` has permission to read this.",
     404: "Check the repository and the number, and that `github-token` can read them.",
-    410: "It was deleted, or the feature is disabled in this repository.",
+    410: "It was deleted, or the feature is disabled: see the repository's settings, Features.",
     422: "See GitHub's message for what is invalid.",
 }
 

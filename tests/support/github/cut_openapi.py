@@ -18,6 +18,8 @@ DESCRIPTION: Final = "package/generated/api.github.com.json"
 SLICE: Final = Path(__file__).with_name("openapi.json")
 
 OPERATIONS: Final = {
+    "/repos/{owner}/{repo}/issues": ("get", "post"),
+    "/repos/{owner}/{repo}/issues/{issue_number}": ("patch",),
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("patch",),
     "/repos/{owner}/{repo}/deployments": ("get",),

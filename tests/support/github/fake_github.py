@@ -27,6 +27,7 @@ from tests.support.github.contract import (
     request_violations,
     sample,
 )
+from tests.support.github.fake_issues import FakeIssues, body_problem
 from tests.support.github.fake_repository import (
     REPOSITORY_ID,
     FakeRepository,
@@ -41,7 +42,6 @@ WORKFLOW_LOGIN: Final = "github-actions[bot]"
 BASE_PATH: Final = "/api/v3"
 """As on GitHub Enterprise Server, so that clients that assume the root fail."""
 
-MAX_BODY_CHARACTERS: Final = 65_536
 MIN_HASH_DIGITS: Final = 7
 
 
@@ -86,6 +86,7 @@ class FakeGitHub:
         self.token = TOKEN
         self.repository = REPOSITORY
         self.content = FakeRepository(name=REPOSITORY)
+        self.issues = FakeIssues(name=REPOSITORY, login=login)
         self._login = login
         self._may_write = may_write
         self._comments: dict[int, FakeComment] = {}
@@ -216,6 +217,9 @@ class FakeGitHub:
         content = self.content
         return (
             ("GET", r"/user", self._get_user),
+            ("GET", r"/issues", self.issues.list_issues),
+            ("POST", r"/issues", self.issues.create_issue),
+            ("PATCH", r"/issues/(\d+)", self.issues.update_issue),
             ("GET", r"/issues/(\d+)/comments", self._list_comments),
             ("POST", r"/issues/(\d+)/comments", self._create_comment),
             ("PATCH", r"/issues/comments/(\d+)", self._update_comment),
@@ -245,7 +249,7 @@ class FakeGitHub:
 
     def _create_comment(self, received: Received, number: int) -> Answer:
         body = json.loads(received.body)["body"]
-        if error_answer := _body_problem(body):
+        if error_answer := body_problem(body, "IssueComment"):
             return error_answer
         comment = self.add_comment(number, body, self._login)
         headers = {
@@ -258,7 +262,7 @@ class FakeGitHub:
         old = self._comments.get(comment_id)
         if old is None:
             return problem(404, "Not Found")
-        if error_answer := _body_problem(body):
+        if error_answer := body_problem(body, "IssueComment"):
             return error_answer
         new = replace(old, body=body)
         self._comments[comment_id] = new
@@ -335,16 +339,6 @@ class _Handler(BaseHTTPRequestHandler):
 def _parse_path_part(part: str) -> int | str:
     """Return a path's part as a number if it is short and decimal, else as a hash or name."""
     return int(part) if part.isdecimal() and len(part) < MIN_HASH_DIGITS else part
-
-
-def _body_problem(body: str) -> Answer | None:
-    if body.strip() and len(body) <= MAX_BODY_CHARACTERS:
-        return None
-    problem_text = (
-        f"is too long (maximum is {MAX_BODY_CHARACTERS} characters)" if body.strip() else "is blank"
-    )
-    error = {"resource": "IssueComment", "code": "unprocessable", "field": "data"}
-    return problem(422, "Validation Failed", errors=[error | {"message": f"Body {problem_text}"}])
 
 
 def main() -> None:

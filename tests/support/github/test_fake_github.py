@@ -15,6 +15,7 @@ from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
 from tests.support.paths import ROOT
 
 COMMENTS = f"/repos/{REPOSITORY}/issues/7/comments"
+ISSUES = f"/repos/{REPOSITORY}/issues"
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ COMMENTS = f"/repos/{REPOSITORY}/issues/7/comments"
         ("GET", f"/repos/{REPOSITORY}/issues/seven/comments", None),
         ("GET", f"/repos/{REPOSITORY}/comments", None),
         ("PATCH", COMMENTS, {"body": "wrong method"}),
+        ("GET", f"{ISSUES}?author=me", None),
+        ("GET", f"{ISSUES}?state=reopened", None),
+        ("POST", ISSUES, {"body": "no title"}),
+        ("PATCH", f"{ISSUES}/501", {"state": "reopened"}),
     ],
 )
 def test_request_outside_the_contract_is_refused_and_fails_the_test(method, path, body):

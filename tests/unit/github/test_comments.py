@@ -1,7 +1,8 @@
 import pytest
 
 from ci3.errors import GitHubError, GitHubReadOnlyError
-from ci3.github.comments import COMMENT_LIMIT_BYTES, make_marker, post_comment
+from ci3.github.comments import post_comment
+from ci3.github.markers import POST_LIMIT_BYTES, make_marker
 from tests.support.github.fake_github import WORKFLOW_LOGIN, FakeGitHub
 
 NUMBER = 7
@@ -155,7 +156,7 @@ def test_comment_that_is_there_is_edited_even_when_not_worth_creating(fake, api)
 
 
 def test_comment_of_exactly_the_limit_is_posted_and_one_byte_more_is_a_bug(fake, api):
-    room = COMMENT_LIMIT_BYTES - len(make_marker("bucket/sites")) - 1
+    room = POST_LIMIT_BYTES - len(make_marker("bucket/sites")) - 1
     post(api, body="é" * (room // 2) + "x" * (room % 2))
 
     with pytest.raises(ValueError, match="65001 bytes"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ci3.github.comments import make_marker
+from ci3.github.markers import make_marker
 from tests.support.action_reports import (
     ALL,
     APPLY,
