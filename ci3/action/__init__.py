@@ -1,4 +1,4 @@
-"""The GitHub Action: reads inputs; writes outputs, job summary, annotations and a comment.
+"""The GitHub Action: reads inputs; writes outputs, summary, annotations, a comment or an issue.
 
 Must not decide what is deleted.
 

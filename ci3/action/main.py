@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ci3.action.doctor import run_doctor_step
-from ci3.action.reporter import Reporter, open_github
+from ci3.action.post_settings import open_github
+from ci3.action.reporter import Reporter
 from ci3.config.from_plan import resolve_journal_settings
 from ci3.config.modes import Mode
 from ci3.config.named_policy import read_named_policy

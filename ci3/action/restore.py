@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from ci3.action.reporter import Reporter, make_comment_id
+from ci3.action.post_settings import make_post_id
+from ci3.action.reporter import Reporter
 from ci3.config.from_plan import journal_target_layer
 from ci3.config.resolve import RawSetting, raw_text, resolve_settings
 from ci3.config.settings import SETTINGS_BY_NAME
@@ -68,9 +69,9 @@ def run_restore_step(
         if exit_code := restore_exit_code(plan):
             runner.add_error(format_restore_plan_headline(plan))
         return exit_code
-    reporter.update_comment(
+    reporter.update_post(
         lambda context: render_restore_markdown(plan, restored, context),
-        _find_comment_id(journal.header),
+        _find_post_id(journal.header),
     )
     show_restored(console, restored)
     if shortfall := format_restore_shortfall(restored):
@@ -78,12 +79,12 @@ def run_restore_step(
     return restore_exit_code(plan, restored)
 
 
-def _find_comment_id(header: JournalHeader) -> str:
-    """Return the ID of the comment on the restored run; of a pattern, that of its run."""
+def _find_post_id(header: JournalHeader) -> str:
+    """Return the ID of the comment or issue on the restored run; of a pattern, that of its run."""
     match, pattern = header.policy.get("match"), header.policy.get("prefix")
     prefix = pattern.value if pattern else header.target.prefix
     url = f"s3://{header.target.bucket}/{prefix}"
-    return make_comment_id(url, str(match.value) if match else "")
+    return make_post_id(url, str(match.value) if match else "")
 
 
 def _require_journal_file(inputs: Mapping[str, RawSetting]) -> str:

@@ -1,11 +1,12 @@
 """The definition of a setting: its attributes and how it is declared."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, MISSING, dataclass, field
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, ParamSpec
 
-from ci3.config.parsers import parse_choice
+from ci3.config.parsers import parse_choice, parse_count, parse_flag
 
 _P = ParamSpec("_P")
 
@@ -94,6 +95,16 @@ def _as_declaration(define: Callable[_P, Setting]) -> Callable[_P, Any]:
 define_setting = _as_declaration(Setting)
 """Declares a dataclass field that holds the value of a setting; its name is that of the field."""
 
+define_flag = partial(
+    define_setting, parse=parse_flag, kind=Kind.FLAG, default=False, default_doc="false"
+)
+"""Declares a setting that is true or false."""
+
+define_period_count = partial(
+    define_setting, parse=parse_count, kind=Kind.COUNT, default=0, is_recorded=True
+)
+"""Declares a keep rule that is a number of days, weeks or months."""
+
 
 def define_choice(doc: str, default: StrEnum, **attributes: Any) -> Any:  # noqa: ANN401 - as above
     """Declare a setting that has one of the values of an enumeration."""
@@ -104,4 +115,13 @@ def define_choice(doc: str, default: StrEnum, **attributes: Any) -> Any:  # noqa
         default=default,
         default_doc=f"`{default}`",
         **attributes,
+    )
+
+
+def list_settings(settings_class: type) -> tuple[Setting, ...]:
+    """Return the settings that a dataclass declares, in order, with their names."""
+    return tuple(
+        replace(field_.metadata["setting"], name=field_.name.replace("_", "-"))
+        for field_ in fields(settings_class)
+        if field_.metadata
     )

@@ -35,7 +35,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         "engine",
         "delete-versions",
     ),
-    "GitHub": ("comment", "comment-id", "github-token", "github-api-url"),
+    "GitHub": ("comment", "comment-id", "issue", "github-token", "github-api-url"),
     "Execution": ("probe-deletes", "probe-restore", "timeout", "concurrency"),
 }
 """The names of all settings, by the title of their group, in the order in which they are shown."""

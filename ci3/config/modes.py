@@ -1,4 +1,4 @@
-"""The choices of the settings `mode` and `comment`."""
+"""The choices of the settings `mode`, `comment` and `issue`."""
 
 from enum import StrEnum
 
@@ -12,8 +12,8 @@ class Mode(StrEnum):
     DOCTOR = "doctor"
 
 
-class CommentPolicy(StrEnum):
-    """The conditions for writing a comment on the pull request."""
+class PostPolicy(StrEnum):
+    """When to comment on the pull request, or to keep an issue open."""
 
     ALWAYS = "always"
     CHANGES = "changes"

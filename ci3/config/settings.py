@@ -1,13 +1,19 @@
 """The definitions of all settings, shared by inputs, options, policy-file keys and docs."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import partial
+from dataclasses import MISSING, dataclass, field, replace
 from typing import Self
 
 from ci3.config import parsers
-from ci3.config.fields import Kind, Setting, define_choice, define_setting
-from ci3.config.modes import CommentPolicy, Mode
+from ci3.config.fields import (
+    Kind,
+    define_choice,
+    define_flag,
+    define_period_count,
+    define_setting,
+    list_settings,
+)
+from ci3.config.modes import Mode, PostPolicy
 from ci3.constants import (
     DEFAULT_KEEP_COUNT,
     MAXIMUM_CONCURRENCY,
@@ -22,13 +28,6 @@ from ci3.core.model.service_url import AddressingStyle, parse_url
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import DURATION_PATTERN, SIZE_PATTERN, TIMEOUT_PATTERN, ByteSize, Duration
-
-_define_flag = partial(
-    define_setting, parse=parsers.parse_flag, kind=Kind.FLAG, default=False, default_doc="false"
-)
-_define_count_of_periods = partial(
-    define_setting, parse=parsers.parse_count, kind=Kind.COUNT, default=0, is_recorded=True
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +110,13 @@ class Settings:
         default=None,
         is_recorded=True,
     )
-    keep_daily: int = _define_count_of_periods(
+    keep_daily: int = define_period_count(
         "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
     )
-    keep_weekly: int = _define_count_of_periods(
+    keep_weekly: int = define_period_count(
         "Keep the newest complete deployment of each of the last N weeks (ISO, UTC) that have one.",
     )
-    keep_monthly: int = _define_count_of_periods(
+    keep_monthly: int = define_period_count(
         "Keep the newest complete deployment of each of the last N months (UTC) that have one.",
     )
     match: UserPattern | None = define_setting(
@@ -213,7 +212,7 @@ class Settings:
         Engine.DIRECT,
         is_recorded=True,
     )
-    delete_versions: bool = _define_flag(
+    delete_versions: bool = define_flag(
         "Permanently delete all versions and delete markers of the deployments in a versioned "
         "bucket. They cannot be restored. Otherwise objects become noncurrent versions and are "
         "still billed.",
@@ -225,7 +224,7 @@ class Settings:
         "plan.",
         is_run_wide=True,
     )
-    skip_changed: bool = _define_flag(
+    skip_changed: bool = define_flag(
         "With a plan file: skip deployments that have changed since the plan and delete the "
         "others. Otherwise nothing is deleted if any has changed.",
         is_policy_key=False,
@@ -247,14 +246,13 @@ class Settings:
         "earlier step may be empty, add an `if:` to the step, or a full apply runs.",
         is_policy_key=False,
     )
-    # Not a policy key, like the other probe: it applies to a single run of `doctor`.
-    probe_deletes: bool = _define_flag(
+    probe_deletes: bool = define_flag(
         "With `doctor`: also test whether this identity can delete, and whether the S3 service "
         "supports conditional deletes. It sends delete requests for keys that do not exist "
         "(`.ci3-probe-…` below the prefix).",
         is_policy_key=False,
     )
-    probe_restore: bool = _define_flag(
+    probe_restore: bool = define_flag(
         "With `doctor`: also test whether the S3 service can restore deleted objects of a "
         "versioned bucket. It writes, deletes, restores and removes one object "
         "(`.ci3/restore-probe-…` below the prefix). `ci3 iam-policy probe-restore` prints the "
@@ -285,23 +283,30 @@ class Settings:
         "their settings) and `defaults`. Inputs and options override it.",
         is_policy_key=False,
     )
-    comment: CommentPolicy = define_choice(
+    comment: PostPolicy = define_choice(
         "When to comment on the pull request: `always`, `never`, or `changes` (something would "
         "be deleted, the plan is blocked, names or settings need attention, or a comment exists "
         "already).",
-        CommentPolicy.CHANGES,
+        PostPolicy.CHANGES,
         is_run_wide=True,
         has_option=False,
     )
     comment_id: str = define_setting(
-        "Unique key of the comment, for several ci3 steps on one pull request.",
+        "Unique key of the comment or issue, for several ci3 steps on one pull request.",
         default_doc="bucket, prefix and match",
         is_run_wide=True,
         has_option=False,
     )
+    issue: PostPolicy = define_choice(
+        "When to keep one issue open, in runs without a pull request: `always`, `never`, or "
+        "`changes` (in the same cases as `comment`).",
+        PostPolicy.NEVER,
+        is_run_wide=True,
+        has_option=False,
+    )
     github_token: str = define_setting(
-        "Token for comments and for reading commits. It needs `pull-requests: write`, and "
-        "`contents: read` to show the commits of deployments.",
+        "Token to comment, to keep the issue and to read commits. It needs `pull-requests: write`, "
+        "`issues: write` for `issue`, and `contents: read` to show the commits of deployments.",
         default_doc="the workflow's",
         action_default="${{ github.token }}",
         is_policy_key=False,
@@ -341,9 +346,5 @@ class Settings:
         return f"Settings({self.bucket!r}, {self.prefix!r}, {self.mode})"
 
 
-SETTINGS: tuple[Setting, ...] = tuple(
-    replace(field_.metadata["setting"], name=field_.name.replace("_", "-"))
-    for field_ in fields(Settings)
-    if field_.metadata
-)
-SETTINGS_BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+SETTINGS = list_settings(Settings)
+SETTINGS_BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -41,7 +41,7 @@ def complete_references(run: WorkflowRun, github: "GitHubApi | None") -> tuple[R
 
 def find_pull_request(run: WorkflowRun, github: "GitHubApi") -> int | None:
     """Return the open pull request that a comment belongs to, the oldest of several, or None."""
-    if run.pull_request is not None:
+    if run.pull_request is not None or not run.head_commit:
         return run.pull_request
     return next(iter(github.find_pull_requests(run.head_commit, run.head_repository)), None)
 

@@ -1,5 +1,6 @@
 """Events, names and report readers that the tests of the action share."""
 
+import html
 import json
 import re
 from html import unescape
@@ -26,6 +27,13 @@ def read_journal(path):
 def comment_of(github):
     (comment,) = github.comments(PULL_REQUEST_NUMBER)
     return comment.body
+
+
+def text_outside_code(markdown):
+    """Return the text in which GitHub looks for mentions and references."""
+    rendered = cmarkgfm.github_flavored_markdown_to_html(markdown, Options.CMARK_OPT_UNSAFE)
+    without_code = re.sub("<(code|pre)\\b.*?</\\1>", " ", rendered, flags=re.DOTALL)
+    return html.unescape(re.sub("<[^>]*>", " ", without_code))
 
 
 def row_counts(markdown):

@@ -40,6 +40,7 @@ OUTPUTS = {
     "bytes-deleted": "Size of `objects-deleted` in bytes.",
     "objects-restored": "With `mode: restore`, objects that were restored.",
     "comment-url": "URL of the comment, if there is one.",
+    "issue-url": "URL of the issue that `issue` keeps, if there is one.",
     "targets": "With targets of a policy file or a `prefix` pattern: `bucket`, `prefix` and the "
     "outputs of each target, as a JSON list.",
 }

@@ -1,12 +1,15 @@
 """Runs a workflow step in this process, against an S3 and a GitHub on loopback."""
 
 import signal
+import threading
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from ci3.action.main import main
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.github.fake_runner import FakeStep, parse_commands
+from tests.support.s3.many_folders import ManyFolders
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +72,13 @@ def bucket(bucket):
         bucket.deploy(f"site-{number}", days=60 - 10 * number)
     bucket.put("robots.txt", days=99)
     return bucket
+
+
+@pytest.fixture
+def many_folders_url():
+    with ThreadingHTTPServer(("127.0.0.1", 0), ManyFolders) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -178,7 +178,7 @@ def test_bad_targets_are_refused_with_their_line(content, line):
     check_place(refusal(content), line)
 
 
-@pytest.mark.parametrize("name", ["comment", "comment-id", "plan-file", "journal-file"])
+@pytest.mark.parametrize("name", ["comment", "comment-id", "issue", "plan-file", "journal-file"])
 def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name):
     error = refused(f"{ONE}  {name}: never\n")
 

@@ -81,6 +81,7 @@ BAD_VALUES = [
     ("mode", "aply"),
     ("mode", "Apply"),
     ("comment", "on"),
+    ("issue", "open"),
     ("match", "[[:alpha:]]+"),
     ("keep_within", "10"),
     ("keep_within", "-3d"),

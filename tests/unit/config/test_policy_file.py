@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.config.fields import Kind
+from ci3.config.modes import PostPolicy
 from ci3.config.named_policy import read_named_policy
 from ci3.config.policy_file import MAXIMUM_BYTES, POLICY_KEYS, read_policy_file, read_policy_text
 from ci3.config.resolve import RawSetting
@@ -64,6 +65,7 @@ timeout: 30m
 concurrency: 4
 comment: never
 comment-id: site
+issue: changes
 """
     (found,) = resolved(content)
 
@@ -77,6 +79,7 @@ comment-id: site
     assert found.max_delete == DeleteLimit(amount=50, is_percent=True)
     assert found.max_delete_bytes.size_bytes == 3 * 2**29
     assert found.delete_versions is True
+    assert found.issue is PostPolicy.CHANGES
     assert found.engine is Engine.LIFECYCLE
 
 
@@ -217,7 +220,8 @@ def test_targets_need_no_defaults_and_may_stand_before_them():
 
 
 def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
-    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout", "concurrency"}
+    for_the_run = {"comment", "comment-id", "issue", "plan-file", "journal-file", "timeout"}
+    for_the_run |= {"concurrency"}
     for name in set(POLICY_KEYS) - for_the_run:
         value = "true" if SETTINGS_BY_NAME[name].kind is Kind.FLAG else "1"
         policy = read_policy_text(f"targets:\n- {name}: {value}\n", "ci3.yml")

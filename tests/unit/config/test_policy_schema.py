@@ -37,6 +37,7 @@ BOTH_TAKE = [
     "keep-within: 0d",
     "comment: never",
     "comment:",
+    "issue: always",
     "age-from: first-object",
     "max-delete: 20",
     "max-delete: 0",
@@ -121,6 +122,7 @@ BOTH_REFUSE = [
     "max-delete-bytes: {}",
     "comment: off",
     "comment: sometimes",
+    "issue: sometimes",
     "age-from: spam",
     "age-from: Span",
     "protect: {a: b}",
@@ -166,6 +168,7 @@ BOTH_REFUSE = [
     f"{TARGET}  keep-count: 0",
     f"{TARGET}  comment: never",
     f"{TARGET}  comment-id: a",
+    f"{TARGET}  issue: always",
     f"{TARGET}  plan-file: plan.json",
     f"{TARGET}  journal-file: journal.jsonl",
     f"{TARGET}  targets: []",
@@ -265,7 +268,8 @@ def test_published_schema_is_the_readers():
 
 
 def test_every_key_is_described_once_and_a_target_lacks_what_is_for_the_run():
-    for_the_run = {"comment", "comment-id", "plan-file", "journal-file", "timeout", "concurrency"}
+    for_the_run = {"comment", "comment-id", "issue", "plan-file", "journal-file", "timeout"}
+    for_the_run |= {"concurrency"}
 
     for name in POLICY_KEYS:
         assert SCHEMA["$defs"][name]["description"].startswith(SETTINGS_BY_NAME[name].doc)

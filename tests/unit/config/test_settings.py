@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ci3.config.modes import CommentPolicy, Mode
+from ci3.config.modes import Mode, PostPolicy
 from ci3.config.resolve import resolve_settings
 from ci3.config.settings import SETTINGS, SETTINGS_BY_NAME
 from ci3.constants import DEFAULT_KEEP_COUNT, MINIMUM_KEEP_COUNT
@@ -28,7 +28,7 @@ def test_defaults_delete_nothing_and_keep_five():
 
     assert settings.mode is Mode.PLAN
     assert settings.keep_count == DEFAULT_KEEP_COUNT == 5
-    assert settings.comment is CommentPolicy.CHANGES
+    assert (settings.comment, settings.issue) == (PostPolicy.CHANGES, PostPolicy.NEVER)
     assert settings.github_api_url == "https://api.github.com"
     assert (settings.protect, settings.match, settings.max_delete) == ((), None, None)
     assert (settings.keep_within, settings.group_by, settings.max_delete_bytes) == (None,) * 3
@@ -55,6 +55,7 @@ def test_each_value_becomes_what_it_means():
         protect="release-1\n\n  v*  \nlive/\n",
         max_delete="50%",
         comment="never",
+        issue="always",
         keep_within="8w",
         keep_daily="7",
         keep_weekly="4",
@@ -70,7 +71,8 @@ def test_each_value_becomes_what_it_means():
     assert (settings.bucket, settings.region) == ("my-site", "eu-central-1")
     assert settings.prefix == "a/b/"
     assert settings.endpoint_url == "https://minio.example.org:9000"
-    assert (settings.mode, settings.comment) == (Mode.APPLY, CommentPolicy.NEVER)
+    assert (settings.mode, settings.comment) == (Mode.APPLY, PostPolicy.NEVER)
+    assert settings.issue is PostPolicy.ALWAYS
     assert settings.keep_count == 3
     assert str(settings.match) == r"[0-9a-f]{40}"
     assert settings.protect == ("release-1", "v*", "live")
@@ -210,7 +212,7 @@ def test_all_that_decides_is_recorded():
     recorded = [one.name for one in SETTINGS if one.is_recorded]
 
     place = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
-    telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id"}
+    telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id", "issue"}
     applying = {"resume", "skip-changed", "timeout", "concurrency"}
     applying |= {"probe-deletes", "probe-restore"}
     github = {"github-token", "github-api-url"}

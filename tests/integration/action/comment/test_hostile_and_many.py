@@ -1,10 +1,5 @@
 """Hostile names and a great many deployments, in log, summary and comment."""
 
-import threading
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 
 from tests.support.action_reports import comment_of, row_counts
@@ -51,54 +46,6 @@ def test_long_and_hostile_names_fit_comment_and_summary(act, bucket, github):
     assert run.outputs["outcome"] == "applied"
     assert len(run.summary.encode()) <= 1_000_000
     assert len(comment_of(github).encode()) <= 65_000
-
-
-class ManyFolders(BaseHTTPRequestHandler):
-    """An S3 with very many deployments of one object."""
-
-    COUNT = 1500
-
-    def do_GET(self):
-        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-        if "versioning" in query:
-            return self._answer("<VersioningConfiguration/>")
-        (prefix,) = query["prefix"]
-        names = [prefix] if prefix else [f"{number:040x}/" for number in range(self.COUNT)]
-        entries = [self._entry(name, is_folder=not prefix) for name in names]
-        return self._answer(
-            "<ListBucketResult><IsTruncated>false</IsTruncated>"
-            f"{''.join(entries)}</ListBucketResult>"
-        )
-
-    def _entry(self, name, *, is_folder):
-        if is_folder:
-            return f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>"
-        age = timedelta(hours=int(name.rstrip("/"), 16))
-        uploaded_at = datetime(2026, 1, 1, tzinfo=UTC) - age
-        return (
-            f"<Contents><Key>{name}index.html</Key><ETag>e</ETag><Size>1000</Size>"
-            f"<LastModified>{uploaded_at:%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
-        )
-
-    def _answer(self, xml):
-        content = xml.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def many_folders_url():
-    with ThreadingHTTPServer(("127.0.0.1", 0), ManyFolders) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def test_1500_deployments_fit_comment_and_summary_with_tables_intact(act, github, many_folders_url):

@@ -1,0 +1,344 @@
+"""The issue of runs without a pull request: created, edited, closed, and never in the way."""
+
+import re
+
+import pytest
+
+from tests.support.action_reports import (
+    ALL,
+    PUSH,
+    headline,
+    row_counts,
+    target_titles,
+    text_outside_code,
+    without_tables,
+)
+from tests.support.github.fake_github import WORKFLOW_LOGIN
+from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST_NUMBER, parse_commands
+
+SCHEDULE = {"schedule": "17 4 * * 1"}
+NOT_ALLOWED = {"message": "Resource not accessible by integration"}
+RATE_LIMIT = ({"message": "You have exceeded a secondary rate limit."}, {"retry-after": "3600"})
+
+
+@pytest.fixture
+def scheduled(act):
+    """Run a step of a scheduled run that keeps an issue."""
+
+    def run(*, issue="changes", event=SCHEDULE, environ=None, **inputs):
+        name = {"GITHUB_EVENT_NAME": "push" if "after" in event else "schedule"}
+        return act(event=event, environ=name | (environ or {}), issue=issue, **inputs)
+
+    return run
+
+
+def issues_of(github):
+    return tuple(github.issues.by_number.values())
+
+
+def issue_of(github):
+    (issue,) = issues_of(github)
+    return issue
+
+
+def writes(github):
+    return [request.path for request in github.requests if request.method != "GET"]
+
+
+def test_issue_is_created_with_the_bucket_in_its_title(scheduled, bucket, github, assert_screen):
+    run = scheduled(keep_count="4")
+
+    issue = issue_of(github)
+    assert (run.exit_code, issue.state) == (0, "open")
+    assert run.outputs["issue-url"].endswith(f"/issues/{issue.number}")
+    assert run.outputs["comment-url"] == ""
+    assert headline(issue.body) == headline(run.summary)
+    assert row_counts(issue.body) == [2, 4]
+    assert_screen(issue.title, "title")
+    assert_screen(without_tables(issue.body), "body")
+
+
+def test_later_run_edits_the_issue(scheduled, github):
+    scheduled(keep_count="4")
+    run = scheduled(keep_count="3")
+
+    assert headline(issue_of(github).body) == headline(run.summary)
+
+
+def test_apply_closes_the_issue_with_what_it_did(scheduled, bucket, github):
+    scheduled(keep_count="4")
+    run = scheduled(keep_count="4", mode="apply")
+
+    issue = issue_of(github)
+    assert (run.outputs["outcome"], issue.state) == ("applied", "closed")
+    assert headline(issue.body) == headline(run.summary)
+    assert bucket.folders() == ALL - {"site-1", "site-2"}
+
+
+def test_plan_with_nothing_to_delete_closes_the_issue(scheduled, github):
+    scheduled(keep_count="4")
+    run = scheduled(keep_count="6")
+
+    issue = issue_of(github)
+    assert (run.outputs["outcome"], issue.state) == ("nothing-to-delete", "closed")
+    assert headline(issue.body) == headline(run.summary)
+
+
+def test_closed_issue_is_opened_again_by_the_next_plan(scheduled, github):
+    scheduled(keep_count="4")
+    scheduled(keep_count="4", mode="apply")
+    run = scheduled(keep_count="3")
+
+    issue = issue_of(github)
+    assert issue.state == "open"
+    assert headline(issue.body) == headline(run.summary)
+
+
+def test_user_who_closes_the_issue_is_respected_until_the_plan_changes(scheduled, github):
+    scheduled(keep_count="4")
+    github.issues.close(issue_of(github).number)
+    run = scheduled(keep_count="4")
+    assert (issue_of(github).state, run.outputs["issue-url"]) == ("closed", "")
+
+    scheduled(keep_count="3")
+
+    assert issue_of(github).state == "open"
+
+
+def test_new_refusal_opens_an_issue_that_a_user_has_closed(scheduled, github):
+    scheduled(keep_count="4")
+    github.issues.close(issue_of(github).number)
+    scheduled(keep_count="4", max_delete="1")
+
+    assert issue_of(github).state == "open"
+
+
+@pytest.mark.parametrize("inputs", [{"keep_count": "6"}, {"keep_count": "4", "mode": "apply"}])
+def test_no_issue_is_created_when_nothing_is_left_to_do(scheduled, github, inputs):
+    run = scheduled(**inputs)
+
+    assert (run.exit_code, issues_of(github), writes(github)) == (0, (), [])
+
+
+@pytest.mark.parametrize("inputs", [{"keep_count": "6"}, {"keep_count": "4", "mode": "apply"}])
+def test_issue_that_is_always_kept_stays_open_when_nothing_is_left_to_do(scheduled, github, inputs):
+    run = scheduled(issue="always", **inputs)
+
+    assert issue_of(github).state == "open"
+    assert headline(issue_of(github).body) == headline(run.summary)
+
+
+@pytest.mark.parametrize("mode", ["plan", "apply"])
+def test_refused_plan_opens_an_issue(scheduled, bucket, github, mode):
+    run = scheduled(keep_count="4", max_delete="1", mode=mode)
+
+    assert (run.outputs["outcome"], issue_of(github).state) == ("refused", "open")
+    assert bucket.folders() == ALL
+
+
+def test_match_that_finds_nothing_opens_an_issue(scheduled, github):
+    run = scheduled(match="elsewhere-.*")
+
+    assert run.outputs["outcome"] == "nothing-to-delete"
+    assert issue_of(github).state == "open"
+
+
+@pytest.mark.parametrize("wrong", [{"keep_count": "0"}, {"plan_file": "gone/plan.json"}])
+def test_run_that_fails_updates_an_open_issue_and_creates_none(scheduled, github, wrong):
+    scheduled(**wrong)
+    assert issues_of(github) == ()
+
+    scheduled(keep_count="4")
+    run = scheduled(**{"keep_count": "4"} | wrong)
+
+    assert run.exit_code == 2
+    assert headline(issue_of(github).body) == headline(run.summary)
+    assert issue_of(github).state == "open"
+
+
+def test_restore_updates_an_open_issue(scheduled, bucket, github):
+    bucket.enable_versioning()
+    journal = scheduled(issue="always", keep_count="4", mode="apply").outputs["journal-file"]
+    run = scheduled(mode="restore", journal_file=journal)
+
+    assert run.exit_code == 0
+    assert headline(issue_of(github).body) == headline(run.summary)
+
+
+def test_two_buckets_or_prefixes_have_an_issue_each(scheduled, bucket, github):
+    for number in range(3):
+        bucket.deploy(f"app/site-{number}", days=9 - number)
+    for keep_count in ("1", "2"):
+        scheduled(keep_count=keep_count, match="site-.*")
+        scheduled(keep_count=keep_count, match="site-.*", prefix="app")
+
+    assert [issue.title for issue in issues_of(github)] == [
+        f"Cleanup of s3://{bucket.name}/",
+        f"Cleanup of s3://{bucket.name}/app/",
+    ]
+    counts = [row_counts(issue.body)[0] for issue in issues_of(github)]
+    assert counts == [4, 1]
+
+
+def test_targets_of_one_policy_file_share_an_issue(scheduled, bucket, github, tmp_path):
+    for app in ("blog", "shop"):
+        for number in range(3):
+            bucket.deploy(f"{app}/site-{number}", days=9 - number)
+    path = tmp_path / "cleanup.yml"
+    targets = "".join(f"- {{bucket: {bucket.name}, prefix: {app}}}\n" for app in ("blog", "shop"))
+    path.write_text(f"defaults: {{keep-count: 1, issue: changes}}\ntargets:\n{targets}")
+    for keep_count in ("1", "2"):
+        scheduled(
+            issue="", policy_file=str(path), keep_count=keep_count, environ={"INPUT_BUCKET": ""}
+        )
+
+    assert len(target_titles(issue_of(github).body)) == 2
+    assert issue_of(github).title == f"Cleanup of {path}"
+
+
+def test_hostile_names_mention_nobody(scheduled, bucket, github):
+    names = ["@team", "@octocat fixes #77", "GH-3", "a@b.c", "acme/other#5", "`@team`", "<b>@team"]
+    for name in names:
+        bucket.deploy(f"@team #1/{name}", days=500)
+    bucket.deploy("@team #1/new", days=1)
+    github.content.commit(HEAD_SHA, "closes #78, thanks @mallory")
+    bucket.deploy(f"@team #1/{HEAD_SHA}", days=400)
+    run = scheduled(keep_count="1", match=".*", prefix="@team #1")
+
+    assert run.exit_code == 0
+    issue = issue_of(github)
+    assert not re.search("[@#]", issue.title)
+    assert row_counts(issue.body)[0] == len(names) + 1
+    text = text_outside_code(issue.body)
+    assert "mallory" in text
+    assert not re.search(r"@\w|#\d|\bGH-\d", text)
+    assert {name for name, _ in parse_commands(run.log)} == {"add-mask", "group", "endgroup"}
+
+
+def test_1500_deployments_fit_the_issue(scheduled, github, many_folders_url):
+    run = scheduled(environ={"INPUT_ENDPOINT-URL": many_folders_url, "INPUT_KEEP-COUNT": "100"})
+
+    assert run.exit_code == 0
+    body = issue_of(github).body
+    assert len(body.encode()) <= 65_000
+    delete_count, *_ = row_counts(body)
+    assert 100 < delete_count < 1400
+    assert f" {1400 - delete_count:,} " in body
+
+
+@pytest.mark.parametrize("mode", ["plan", "apply"])
+@pytest.mark.parametrize("problem", ["permission", "disabled", "down", "rate limit", "token"])
+def test_issue_that_cannot_be_written_is_a_warning(scheduled, bucket, github, mode, problem):
+    match problem:
+        case "permission":
+            github.issues.can_write = False
+        case "disabled":
+            github.issues.is_enabled = False
+        case "down":
+            github.fail_next("POST", "/issues$", 502, "<html>Bad Gateway</html>")
+        case "rate limit":
+            github.fail_next("GET", "/issues$", 403, *RATE_LIMIT)
+        case "token":
+            github.fail_next("GET", "/issues$", 401, {"message": "Bad credentials"})
+    run = scheduled(issue="always", keep_count="4", mode=mode)
+
+    assert run.exit_code == 0
+    assert run.outputs["outcome"] == {"plan": "planned", "apply": "applied"}[mode]
+    assert (bucket.folders() == ALL) is (mode == "plan")
+    assert len(run.annotations("warning")) == 1
+    assert run.annotations("error") == []
+    assert issues_of(github) == ()
+    assert run.outputs["issue-url"] == ""
+
+
+def test_warnings_are_the_golden_ones(scheduled, act, github, assert_screen):
+    github.issues.can_write = False
+    assert_screen("\n".join(scheduled(keep_count="4").annotations("warning")), "permission")
+    github.issues.can_write, github.issues.is_enabled = True, False
+    assert_screen("\n".join(scheduled(keep_count="4").annotations("warning")), "disabled")
+    run = scheduled(keep_count="4", environ={"INPUT_GITHUB-TOKEN": ""})
+    assert_screen("\n".join(run.annotations("warning")), "no token")
+    github.fail_next("GET", "/pulls", 403, NOT_ALLOWED)
+    run = scheduled(keep_count="4", event=PUSH)
+    assert_screen("\n".join(run.annotations("warning")), "pull request unknown")
+
+
+def test_token_of_a_fork_or_dependabot_changes_neither_plan_nor_exit_code(
+    scheduled, github, monkeypatch
+):
+    monkeypatch.setattr(github, "_may_write", False)
+    run = scheduled(keep_count="4", event=PUSH)
+
+    assert (run.exit_code, run.outputs["outcome"]) == (0, "planned")
+    assert len(run.annotations("warning")) == 1
+
+
+@pytest.mark.parametrize("comment", ["changes", "never"])
+def test_pull_request_never_has_an_issue(act, github, comment):
+    run = act(issue="always", comment=comment, keep_count="4")
+
+    assert run.exit_code == 0
+    assert issues_of(github) == ()
+    assert len(github.comments(PULL_REQUEST_NUMBER)) == (comment == "changes")
+
+
+def test_push_to_the_branch_of_a_pull_request_has_no_issue(scheduled, github):
+    github.content.open_pull_request(12, HEAD_SHA)
+    scheduled(event={"after": HEAD_SHA, "ref": "refs/heads/try"}, keep_count="4")
+
+    assert issues_of(github) == ()
+    assert len(github.comments(12)) == 1
+
+
+def test_push_without_a_pull_request_has_an_issue(scheduled, github):
+    scheduled(event=PUSH, keep_count="4")
+
+    assert issue_of(github).state == "open"
+
+
+@pytest.mark.parametrize("answer", [(403, NOT_ALLOWED), (403, *RATE_LIMIT)], ids=str)
+def test_push_whose_pull_request_is_unknown_has_no_issue(scheduled, github, answer):
+    github.fail_next("GET", "/pulls", *answer)
+    run = scheduled(event=PUSH, keep_count="4")
+
+    assert (run.exit_code, issues_of(github)) == (0, ())
+    assert len(run.annotations("warning")) == 1
+
+
+def test_issue_is_found_behind_250_other_open_ones(scheduled, github):
+    for number in range(250):
+        github.issues.add(f"issue {number}", WORKFLOW_LOGIN)
+    for keep_count in ("4", "3"):
+        run = scheduled(keep_count=keep_count)
+
+    assert len(issues_of(github)) == 251
+    assert headline(issues_of(github)[-1].body) == headline(run.summary)
+
+
+def test_issue_of_another_author_with_the_same_marker_is_not_touched(scheduled, github):
+    scheduled(keep_count="4")
+    copied = issue_of(github).body
+    github.issues.by_number.clear()
+    github.issues.add(copied, "mallory")
+    scheduled(keep_count="3")
+    scheduled(keep_count="6")
+
+    mallory, own = issues_of(github)
+    assert (mallory.body, mallory.state) == (copied, "open")
+    assert (own.author, own.state) == (WORKFLOW_LOGIN, "closed")
+
+
+def test_without_the_setting_no_issue_is_searched_for(act, github):
+    run = act(event=SCHEDULE, environ={"GITHUB_EVENT_NAME": "schedule"}, keep_count="4")
+
+    assert run.exit_code == 0
+    assert [request for request in github.requests if request.path.endswith("/issues")] == []
+
+
+@pytest.mark.parametrize("keep_count", ["4", "0"])
+def test_doctor_leaves_the_issue_as_it_is(scheduled, github, keep_count):
+    scheduled(keep_count="4")
+    before = issue_of(github)
+    scheduled(mode="doctor", keep_count=keep_count)
+
+    assert issue_of(github) == before
