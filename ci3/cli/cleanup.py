@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from ci3.config.settings import Settings
     from ci3.core.plan.plan import Plan
     from ci3.engine.journal.reader import OpenJournal
-    from ci3.pipeline.run import Run, TargetRun
+    from ci3.pipeline.run import Run
+    from ci3.pipeline.target_run import TargetRun
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 

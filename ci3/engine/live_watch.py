@@ -57,6 +57,8 @@ class LiveWatch:
     read_pins: ReadPins = _read_nothing
     read_at: float = 0.0
     """When the reading began with which the deletions were approved, on the monotonic clock."""
+    earlier_read_at: Mapping[LiveSource, float] = field(default_factory=dict)
+    """The same of the sources that were read at another time, for an earlier target."""
     approved_pins: Collection[Pin] = ()
     """The pins with which the deletions were approved: they match nothing to delete."""
     monotonic: Callable[[], float] = time.monotonic
@@ -75,7 +77,7 @@ class LiveWatch:
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._read_at = dict.fromkeys(self.sources, self.read_at)
+        self._read_at = dict.fromkeys(self.sources, self.read_at) | dict(self.earlier_read_at)
         self._set_due_at()
 
     @property

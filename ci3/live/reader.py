@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -152,5 +152,8 @@ def _read_from_github(context: _Context, source: LiveSource) -> LiveReading:
         return LiveReading(source=source, problem=NO_GITHUB_PROBLEM)
     from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
+    transport = context.github.transport
     with _GITHUB_LOCK:
-        return read_github(source, context.github.transport, context.github.deployment_records)
+        count_before = transport.request_count
+        reading = read_github(source, transport, context.github.deployment_records)
+        return replace(reading, request_count=transport.request_count - count_before)

@@ -38,7 +38,7 @@ _GONE_OUTCOMES = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT, ObjectOutcome.UNK
 def delete_approved(
     context: TargetContext, approved: Approval, bucket: BucketReader
 ) -> ApplyResult:
-    """Delete the approved deployments in a new run.
+    """Delete the approved deployments in a new run; `report_late_live` must follow.
 
     A run that stops early returns a result as well.
     """
@@ -124,21 +124,20 @@ class ApprovedDeletion:
         )
 
     def delete_deployments(self) -> ApplyResult:
-        """Delete the deployments, and read the live sources a last time at the end.
+        """Delete the deployments; the caller reads the live sources a last time.
 
         Any error is raised only if nothing can have been deleted. After an intent, it ends the run
         early, and every object is unknown.
         """
         try:
-            result = self._delete()
+            return self._delete()
         except (Exception, KeyboardInterrupt) as exc:
             if not self.journal.has_intent:
                 raise
             reason = describe_error(exc)
             problem = f"it is not known what was deleted: {reason}"
             unknown = _make_results(self.approved.to_delete, ObjectOutcome.UNKNOWN, problem)
-            result = self._make_result(unknown, reason)
-        return report_late_live(result, self.approved)
+            return self._make_result(unknown, reason)
 
     def _delete(self) -> ApplyResult:
         to_delete = self.approved.to_delete

@@ -6,7 +6,7 @@ from typing import Self
 
 from ci3.aws.bucket import BucketReader
 from ci3.core.live.pins import Pin, pin_live
-from ci3.core.live.sources import LiveSource
+from ci3.core.live.sources import LiveReading, LiveSource
 from ci3.core.model.decision import Decision
 from ci3.core.model.deployment import Target
 from ci3.core.plan.checks import collect_folder_names
@@ -19,6 +19,7 @@ from ci3.engine.live_watch import LiveWatch
 from ci3.errors import RefusedError
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.in_progress import find_uploading
+from ci3.pipeline.shared_reads import GitHubReads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Approval:
     pins: tuple[Pin, ...] = ()
     live: LiveWatch = field(default_factory=LiveWatch)
     """Reads the live sources again while the approved deployments are deleted."""
+    live_reader: "LiveReader | None" = None
+    """What `live` reads with."""
     should_skip_changed: bool = False
 
     @property
@@ -47,6 +50,11 @@ class Approval:
         """Return the approval with these deployments withdrawn; `reasons` are by name."""
         remaining = (item for item in self.to_delete if item.deployment.name not in reasons)
         return replace(self, to_delete=tuple(remaining), withdrawn={**self.withdrawn, **reasons})
+
+    def share_last_reading(self, github_reads: GitHubReads) -> None:
+        """Let the last reading of the live sources use the readings of other targets."""
+        if self.live_reader is not None:
+            self.live_reader.share_readings(github_reads)
 
 
 def make_newer_plan(context: TargetContext, plan: Plan, bucket: BucketReader) -> Plan:
@@ -87,13 +95,16 @@ def recheck_uploads(context: TargetContext, approved: Approval, bucket: BucketRe
 def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
     """Read the live sources again, and withdraw the deployments that are live now.
 
-    Raises RefusedError if they cannot be read.
+    Those on GitHub are not read again if the context has a reading of them that may be used. Raises
+    RefusedError if they cannot be read.
     """
-    reader = _LiveReader(context=context, plan=approved.plan, bucket=bucket)
-    shared_reads = context.shared_reads
+    reader = LiveReader(context=context, plan=approved.plan, bucket=bucket)
+    shared_reads, github_reads = context.shared_reads, context.github_reads
     read_at = context.monotonic() if shared_reads is None else shared_reads.began_at
-    pins, problem = reader.read_pins(context.settings.live_from)
-    reader.context = replace(context, shared_reads=None)  # the watch reads everything again
+    sources = context.settings.live_from
+    pins, problem = reader.read_pins(sources)
+    # The watch reads everything again.
+    reader.context = replace(context, shared_reads=None, github_reads=None)
     if problem:
         raise RefusedError(problem, "Nothing was deleted. Create and check a new plan.")
     pinned = {
@@ -105,10 +116,12 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
     return replace(
         approved.withdraw(pinned),
         pins=pins,
+        live_reader=reader,
         live=LiveWatch(
-            sources=context.settings.live_from,
+            sources=sources,
             read_pins=reader.read_pins_within_budget,
             read_at=read_at,
+            earlier_read_at={} if github_reads is None else github_reads.find_times(sources),
             approved_pins=pins,
             monotonic=context.monotonic,
             problem=reader.find_shortage(reading_count=1),
@@ -117,7 +130,7 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
 
 
 @dataclass(slots=True, kw_only=True)
-class _LiveReader:
+class LiveReader:
     """Reads live sources of a target again, within GitHub's rate limit."""
 
     context: TargetContext
@@ -126,21 +139,26 @@ class _LiveReader:
     _github_cost: int = field(init=False, default=0)
     """The number of requests of the last reading of the sources on GitHub."""
 
+    def share_readings(self, github_reads: GitHubReads) -> None:
+        """Use the readings of other targets from now on."""
+        self.context = replace(self.context, github_reads=github_reads)
+
     def read_pins(self, sources: Sequence[LiveSource]) -> tuple[tuple[Pin, ...], str]:
         """Read sources; return their pins and the local ones, and a problem or ""."""
-        github = self.context.github
-        count_before = github.transport.request_count if github else 0
-        pins, problem = _read_pins(self.context, self.plan, self.bucket, sources)
-        if github and any(source.kind.is_on_github for source in sources):
-            self._github_cost = github.transport.request_count - count_before
-        return pins, problem
+        read_at = self.context.monotonic()
+        readings = self.context.read_live_sources(self.bucket, sources)
+        if any(source.kind.is_on_github for source in sources):
+            self._github_cost = sum(reading.request_count for reading in readings)
+        return _find_pins(self.context, self.plan, self.bucket, readings, read_at)
 
     def read_pins_within_budget(
         self, sources: Sequence[LiveSource], reading_count: int
     ) -> tuple[tuple[Pin, ...], str]:
         """Read sources; those on GitHub only if its rate limit allows so many readings."""
         shortage = ""
-        if any(source.kind.is_on_github for source in sources):
+        github_reads = self.context.github_reads
+        shared = {} if github_reads is None else github_reads.find_times(sources)
+        if any(source.kind.is_on_github and source not in shared for source in sources):
             shortage = self.find_shortage(reading_count=reading_count)
             sources = [source for source in sources if not (shortage and source.kind.is_on_github)]
         pins, problem = self.read_pins(sources)
@@ -156,14 +174,19 @@ def read_all_pins(
     context: TargetContext, plan: Plan, bucket: BucketReader
 ) -> tuple[tuple[Pin, ...], str]:
     """Read the live sources again; return all pins, and a problem with the sources or `""`."""
-    return _read_pins(context, plan, bucket, context.settings.live_from)
+    return LiveReader(context=context, plan=plan, bucket=bucket).read_pins(
+        context.settings.live_from
+    )
 
 
-def _read_pins(
-    context: TargetContext, plan: Plan, bucket: BucketReader, sources: Sequence[LiveSource]
+def _find_pins(
+    context: TargetContext,
+    plan: Plan,
+    bucket: BucketReader,
+    readings: Sequence[LiveReading],
+    read_at: float,
 ) -> tuple[tuple[Pin, ...], str]:
-    read_at, prefix = context.monotonic(), plan.target.prefix
-    readings = context.read_live_sources(bucket, sources)
+    prefix = plan.target.prefix
     deployments = [decision.deployment for decision in plan.decisions]
     names = collect_folder_names(deployments, plan.ignored)
     if context.pattern_listing is not None:

@@ -38,7 +38,7 @@ from ci3.live.reader import Share, read_live_sources
 from ci3.pipeline.in_progress import keep_uploading_deployments
 from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.planning import describe_others, make_plan
-from ci3.pipeline.shared_reads import SharedReads, read_unshared
+from ci3.pipeline.shared_reads import GitHubReads, SharedReads, read_unshared
 from ci3.pipeline.target_state import TargetState
 from ci3.pipeline.unfinished import read_unfinished_deletions
 
@@ -76,6 +76,8 @@ class TargetContext:
     """The folders of all targets of the pattern that this target was found by, if any."""
     shared_reads: SharedReads | None = None
     """What the targets of a pattern read once in this phase; None to read everything again."""
+    github_reads: GitHubReads | None = None
+    """The readings of GitHub that may be used again; None to read it again."""
 
     @property
     def policy(self) -> RetentionPolicy:
@@ -276,8 +278,12 @@ class TargetContext:
 
     @property
     def share(self) -> Share:
-        """How to read what the targets of a pattern have in common: once in a phase."""
-        return read_unshared if self.shared_reads is None else self.shared_reads.read
+        """How to read what the targets of a run have in common."""
+        read_github = read_unshared if self.github_reads is None else self.github_reads.read
+        shared_reads = self.shared_reads
+        if shared_reads is None:
+            return read_github
+        return lambda key, read: shared_reads.read(key, lambda: read_github(key, read))
 
     def select_target_names(self) -> TargetNames:
         """Return the names of the folders in all targets of the pattern; none without one."""

@@ -23,7 +23,7 @@ from ci3.engine.journal.reader import OpenJournal
 from ci3.engine.journal.recovery import resolve_unknown_outcomes
 from ci3.engine.journal.writer import Journal
 from ci3.errors import JournalError
-from ci3.pipeline.apply import ApprovedDeletion
+from ci3.pipeline.apply import ApprovedDeletion, report_late_live
 from ci3.pipeline.approval import approve_plan, refuse_changed_target
 from ci3.pipeline.context import TargetContext
 
@@ -79,7 +79,7 @@ class ResumedRun:
                 uploads_before=self.header.started_at,
                 gone_prefixes=self._absent_prefixes,
             )
-            result = deletion.delete_deployments()
+            result = report_late_live(deletion.delete_deployments(), approved)
         kept = self._build_kept_results(plan)
         result = replace(result, deployments=(*result.deployments, *kept))
         has_content = result.deployments or result.stop_reason or result.uploads_aborted

@@ -1,30 +1,20 @@
 """A run over its targets: they are planned and refused together and applied one after another."""
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ci3.aws.bucket import BucketReader
 from ci3.config.pattern_targets import lists_targets
 from ci3.core.journal.location import require_own_journal_folder
-from ci3.core.model.decision import Engine
 from ci3.core.model.issues import NOT_FOUND_CODES
-from ci3.core.model.result import ApplyResult
 from ci3.core.plan.json_writer import dump_plans
 from ci3.core.plan.plan import Plan
-from ci3.core.plan.policy_diff import list_changed_settings
 from ci3.core.plan.shared_folders import find_overlap, refuse_shared_deployments
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import SettingsError, describe_error
-from ci3.pipeline.apply import build_not_started_result, delete_approved, report_late_live
-from ci3.pipeline.approval import (
-    Approval,
-    approve_plan,
-    make_newer_plan,
-    recheck_live,
-    recheck_uploads,
-    refuse_unless_applyable,
-)
+from ci3.errors import SettingsError
+from ci3.pipeline.approval import refuse_unless_applyable
 from ci3.pipeline.concurrent_targets import map_targets
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.expansion import (
@@ -33,82 +23,16 @@ from ci3.pipeline.expansion import (
     open_resumed_target,
     open_targets,
 )
-from ci3.pipeline.lifecycle_cleanup import reconcile_at_start, revoke_at_end
+from ci3.pipeline.lifecycle_cleanup import reconcile_at_start
 from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.plan_file import write_plan_file
-from ci3.pipeline.shared_reads import SharedReads
+from ci3.pipeline.shared_reads import GitHubReads, SharedReads
+from ci3.pipeline.target_run import TargetRun, delete_each
 
 if TYPE_CHECKING:
     from ci3.core.lifecycle.rule_status import Reconciliation
     from ci3.engine.journal.reader import OpenJournal
     from ci3.pipeline.resume import ResumedRun
-
-
-@dataclass(slots=True, kw_only=True)
-class TargetRun:
-    """The state of one target in an apply: its plan, and its result so far."""
-
-    context: TargetContext
-    bucket: BucketReader
-    plan: Plan
-    reconciled: "Reconciliation | None"
-    """What happened to the lifecycle rules of earlier runs; None if there were none."""
-    newer_plan: Plan | None = None
-    """A newer plan that this run has made, if any."""
-    approval: Approval | None = None
-    """What may be deleted, once the deletion has started."""
-    is_deleting: bool = False
-    """True once the deletion has started, whatever its result."""
-    target_result: TargetResult = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.target_result = TargetResult(plan=self.plan)
-
-    @property
-    def is_blocked(self) -> bool:
-        """True if no rules may be written because those of earlier runs could not be reconciled."""
-        has_rule_problem = self.reconciled is not None and bool(self.reconciled.problem)
-        return has_rule_problem and self.plan.engine is Engine.LIFECYCLE
-
-    def approve_plan(self, context: TargetContext, *, is_fresh: bool) -> Approval:
-        """Return which deletions of the plan may be executed now; raises RefusedError.
-
-        `context` is that of the target in this phase of the run.
-        """
-        if not is_fresh:
-            self.newer_plan = make_newer_plan(context, self.plan, self.bucket)
-        return approve_plan(
-            context, self.plan, self.bucket, is_fresh=is_fresh, newer_plan=self.newer_plan
-        )
-
-    def list_changed_settings(self) -> tuple[str, ...]:
-        """Return the settings that differ from those of a saved plan."""
-        newer_plan = self.newer_plan or self.plan
-        return list_changed_settings(self.plan.policy, newer_plan.policy)
-
-    def delete_approved(self, approved: Approval) -> ApplyResult:
-        """Delete the approved deployments; see `ci3.pipeline.apply`."""
-        self.approval, self.is_deleting = approved, True
-        try:
-            return delete_approved(self.context, approved, self.bucket)
-        finally:
-            if self.context.pattern_listing is not None:
-                prefix = self.context.settings.prefix
-                self.context.pattern_listing.exclude_names(prefix, approved.live.begun_names)
-
-    def revoke_rules(self) -> TargetResult:
-        """Revoke the rules for deployments that are live, pinned or kept now; return the result.
-
-        Rules are only searched if there can be any: there were managed rules at the start or in a
-        plan of this run, or this run has written rules, or may have.
-        """
-        had_rules = self.reconciled is not None or bool((self.newer_plan or self.plan).rules)
-        may_have_written = self.is_deleting and self.plan.engine is Engine.LIFECYCLE
-        if had_rules or may_have_written:
-            self.target_result = revoke_at_end(
-                self.context, self.bucket, self.target_result, self.newer_plan
-            )
-        return self.target_result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,8 +157,9 @@ class Run:
         contexts = [target_run.context for target_run in target_runs]
         for listing in _select_listings(contexts) if not is_fresh else ():
             listing.prepare_plans(self.contexts[0].monotonic())
+        github_reads = GitHubReads(needed_after=math.inf, monotonic=self.contexts[0].monotonic)
         approvals = map_targets(
-            [target_run.context for target_run in begun],
+            [replace(target_run.context, github_reads=github_reads) for target_run in begun],
             "Checking targets",
             lambda context, index: begun[index].approve_plan(context, is_fresh=is_fresh),
         )
@@ -252,7 +177,7 @@ class Run:
                     changed_settings=target_run.list_changed_settings(),
                 )
             return
-        _delete_each(steps)
+        delete_each(steps, github_reads)
 
     def save_plans(self, plans: Sequence[Plan]) -> None:
         """Write the plan file, if the setting names one.
@@ -311,37 +236,3 @@ def _select_listings(contexts: Iterable[TargetContext]) -> list[PatternListing]:
     """Return the listing of each pattern, once."""
     listings = (context.pattern_listing for context in contexts)
     return list({id(listing): listing for listing in listings if listing is not None}.values())
-
-
-def _delete_each(steps: Sequence[tuple[TargetRun, Approval]]) -> None:
-    """Delete in one target after another, until one stops early."""
-    stopped = ""
-    for index, (target_run, approved) in enumerate(steps):
-        if stopped:
-            result = build_not_started_result(target_run.plan, stopped)
-        elif index == 0:
-            result = target_run.delete_approved(approved)
-        else:
-            result = _delete_later_target(target_run, approved)
-        target_run.target_result = TargetResult(plan=target_run.plan, result=result)
-        stopped = result.stop_reason
-    for target_run, _ in steps[:-1]:  # the last one's sources were read just now
-        earlier = target_run.target_result
-        if earlier.result is not None and target_run.approval is not None:
-            reported = report_late_live(earlier.result, target_run.approval)
-            target_run.target_result = replace(earlier, result=reported)
-
-
-def _delete_later_target(target_run: TargetRun, approved: Approval) -> ApplyResult:
-    """Delete in a target after the first: live sources and uploads are read again before.
-
-    Any error becomes a result: the results of the earlier targets must still be reported. None is
-    raised once something may have been deleted.
-    """
-    try:
-        context, bucket = target_run.context, target_run.bucket
-        rechecked = recheck_live(context, approved, bucket)
-        rechecked = recheck_uploads(context, rechecked, bucket)
-        return target_run.delete_approved(rechecked)
-    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - as above
-        return build_not_started_result(target_run.plan, describe_error(exc))

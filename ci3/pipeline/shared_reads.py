@@ -1,10 +1,16 @@
-"""What the targets of a prefix pattern read once, in one phase of a run."""
+"""What the targets of a run read once: those of a prefix pattern, and GitHub for all targets."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Final, Self, TypeVar
+
+from ci3.core.live.sources import LiveSource
+from ci3.engine.live_watch import SLOW_INTERVAL_SECONDS
+
+REUSE_SECONDS: Final = SLOW_INTERVAL_SECONDS
+"""Maximum age of a reading of GitHub at a recheck: the same as while objects are deleted."""
 
 _T = TypeVar("_T")
 
@@ -40,3 +46,45 @@ class SharedReads:
 def read_unshared(_key: Hashable, read: Callable[[], _T]) -> _T:
     """Read for one target alone."""
     return read()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubReads:
+    """The readings of sources on GitHub in an apply: they are the same for all its targets.
+
+    A reading may be used again if it began after `needed_after`. The targets are cleaned up one
+    after another:
+
+    | for                                   | needed after                                    |
+    |---------------------------------------|-------------------------------------------------|
+    | the approval of each plan             | never used again, but kept for the next row     |
+    | the recheck before a later target     | `REUSE_SECONDS` ago                             |
+    | the last readings, in a new object    | any time: the first one follows all deletions   |
+    """
+
+    needed_after: float
+    """On the monotonic clock; infinite to use none."""
+    monotonic: Callable[[], float]
+    _readings: dict[LiveSource, tuple[float, Any]] = field(default_factory=dict)
+    """The last reading of each source, and when it began; shared by all views."""
+
+    def view_since(self, needed_after: float) -> Self:
+        """Return the same readings, of which only those that began after a time are used."""
+        return replace(self, needed_after=needed_after)
+
+    def read(self, key: Hashable, read: Callable[[], _T]) -> _T:
+        """Return the last reading if it is new enough, or a new one; others are always new."""
+        if not isinstance(key, LiveSource) or not key.kind.is_on_github:
+            return read()
+        if not self.find_times([key]):
+            began_at = self.monotonic()
+            self._readings[key] = (began_at, read())
+        result: _T = self._readings[key][1]
+        return result
+
+    def find_times(self, sources: Iterable[LiveSource]) -> dict[LiveSource, float]:
+        """Return when the readings that may be used again began, by source."""
+        times = {
+            source: self._readings[source][0] for source in sources if source in self._readings
+        }
+        return {source: time for source, time in times.items() if time > self.needed_after}

@@ -14,8 +14,9 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.target_result import TargetResult, exit_code_of_outcome
 from ci3.engine.workers.progress import NoProgress, Progress
 from ci3.errors import ExitCode, RefusedError
-from ci3.pipeline.apply import delete_approved
-from ci3.pipeline.approval import approve_plan
+from ci3.pipeline import apply as pipeline_apply
+from ci3.pipeline.apply import report_late_live
+from ci3.pipeline.approval import Approval, approve_plan
 from ci3.pipeline.context import TargetContext
 from tests.support.invariants import RunChecker
 from tests.support.journals import read_records
@@ -126,3 +127,8 @@ def apply_plan(
     run: TargetContext, plan: Plan, reader: BucketReader, *, is_fresh: bool
 ) -> ApplyResult:
     return delete_approved(run, approve_plan(run, plan, reader, is_fresh=is_fresh), reader)
+
+
+def delete_approved(run: TargetContext, approved: Approval, reader: BucketReader) -> ApplyResult:
+    """Delete in a single target, and read the live sources a last time."""
+    return report_late_live(pipeline_apply.delete_approved(run, approved, reader), approved)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
@@ -185,6 +185,8 @@ class LiveReading:
     source: LiveSource
     references: tuple[LiveReference, ...] = ()
     problem: str = ""
+    request_count: int = field(default=0, compare=False)
+    """How many requests to GitHub it took."""
 
     @classmethod
     def from_names(

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from ci3.core.model.result import ApplyResult
 from ci3.core.plan.target_result import TargetResult
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from ci3.pipeline.context import TargetContext
-from tests.support.cleanup_run import OLD_NAMES, make_context
+from tests.support.cleanup_run import OLD_NAMES, delete_approved, make_context
 from tests.support.s3.fault_proxy import Request
 from tests.support.s3.memory_site import MemorySite
 

@@ -38,10 +38,9 @@ from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import SettingsError
 from ci3.pipeline import apply as apply_module
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from ci3.pipeline.context import TargetContext
-from tests.support.cleanup_run import make_context
+from tests.support.cleanup_run import delete_approved, make_context
 from tests.support.s3 import memory_site
 from tests.support.s3.fault_proxy import Answer, Request
 from tests.support.s3.memory_listings import MemoryBucket, Version

@@ -12,7 +12,6 @@ import pytest
 from ci3.core.model.result import RunOutcome
 from ci3.core.plan.target_result import TargetResult
 from ci3.engine.journal.reader import reopen_journal
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from ci3.pipeline.run import open_run
 from tests.integration.faults.live_run import (
@@ -24,7 +23,7 @@ from tests.integration.faults.live_run import (
     names_in,
     seed,
 )
-from tests.support.cleanup_run import OLD_NAMES, make_context
+from tests.support.cleanup_run import OLD_NAMES, delete_approved, make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite
 

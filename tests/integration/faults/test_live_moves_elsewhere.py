@@ -10,10 +10,9 @@ import pytest
 from ci3.core.model.result import ApplyResult, RunOutcome
 from ci3.github.api import GitHubApi
 from ci3.github.http import GitHubTransport
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from tests.integration.faults.live_run import Ran, make_run, seed
-from tests.support.cleanup_run import make_context
+from tests.support.cleanup_run import delete_approved, make_context
 from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
 from tests.support.s3.memory_site import MemorySite
 from tests.support.web_site import running_site as running_web_site

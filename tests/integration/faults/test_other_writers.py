@@ -10,10 +10,9 @@ from ci3.core.live.pins import pin_protected
 from ci3.core.model.result import ApplyResult, ObjectOutcome, RunOutcome
 from ci3.core.plan.target_result import TargetResult, exit_code_of_outcome
 from ci3.errors import ExitCode
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from tests.integration.faults.conftest import OLD_NAMES
-from tests.support.cleanup_run import apply, apply_plan, make_context
+from tests.support.cleanup_run import apply, apply_plan, delete_approved, make_context
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite
 

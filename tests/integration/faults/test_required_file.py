@@ -15,11 +15,10 @@ import pytest
 from ci3.engine.gate import Gate
 from ci3.engine.journal.writer import Journal
 from ci3.errors import ExitCode, GateError, JournalError, describe_error
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from tests.integration.faults import small_world
 from tests.integration.faults.small_world import INDEX, Apply, Crash, Event, World
-from tests.support.cleanup_run import OLD_NAMES, CleanupRun, apply, make_context
+from tests.support.cleanup_run import OLD_NAMES, CleanupRun, apply, delete_approved, make_context
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.s3.memory_site import MemorySite

@@ -193,3 +193,11 @@ def test_without_sources_nothing_is_read_and_no_lock_is_taken() -> None:
         assert watch.begin(["old-1"]) == watch.check(["old-1"]) == {}
         watch.read_last()
         assert not watch.is_due()
+
+
+def test_source_that_was_read_for_an_earlier_target_is_read_again_sooner() -> None:
+    branches, _ = SLOW
+    world = World(*SLOW, read_at=40.0, earlier_read_at={branches: 0.0})
+    world.seconds = 60.0
+    world.begin("old-1")
+    assert [each for each, _ in world.readings] == [(branches,)]

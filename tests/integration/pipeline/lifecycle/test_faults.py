@@ -9,11 +9,10 @@ from ci3.core.live.pins import pin_protected
 from ci3.core.model.result import RunOutcome
 from ci3.engine.lifecycle.update import ConfigurationUpdater
 from ci3.errors import RefusedError
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import Approval, approve_plan
 from ci3.pipeline.run import open_run
 from tests.integration.pipeline.lifecycle.lifecycle_run import FOREIGN, GET, OURS, PUT, Ran, written
-from tests.support.cleanup_run import make_context
+from tests.support.cleanup_run import delete_approved, make_context
 from tests.support.s3.fault_proxy import Answer, Request
 from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import rule_ids

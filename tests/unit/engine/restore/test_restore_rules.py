@@ -11,9 +11,8 @@ from ci3.engine.journal.reader import open_journal
 from ci3.engine.restore.restore import restore_exit_code
 from ci3.engine.restore.sources import source_from_journal, source_since
 from ci3.errors import AccessError, ExitCode
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
-from tests.support.cleanup_run import apply, make_context
+from tests.support.cleanup_run import apply, delete_approved, make_context
 from tests.support.s3.answers import error
 from tests.support.s3.lifecycle_texts import config, foreign_rule
 from tests.support.s3.memory_lifecycle import due_keys, rule_ids
