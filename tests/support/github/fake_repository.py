@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import unquote, urlencode
@@ -39,6 +39,9 @@ class FakePullRequest:
     """The repository of the branch."""
     contains: tuple[str, ...]
     """Commits of the pull request other than its head."""
+    created_at: datetime
+    closed_at: datetime | None
+    is_merged: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,7 @@ class FakeRepository:
         branch: str = "",
         head: str = "",
         contains: tuple[str, ...] = (),
+        created_at: datetime = START,
     ) -> None:
         self.pull_requests.append(
             FakePullRequest(
@@ -132,8 +136,24 @@ class FakeRepository:
                 branch=branch or f"topic-{number}",
                 head=head or self.name,
                 contains=contains,
+                created_at=created_at,
+                closed_at=None if state == "open" else created_at,
+                is_merged=False,
             )
         )
+
+    def close_pull_request(self, number: int, at: datetime, *, is_merged: bool = False) -> None:
+        """Close or merge a pull request."""
+        self._change_pull_request(number, state="closed", closed_at=at, is_merged=is_merged)
+
+    def reopen_pull_request(self, number: int) -> None:
+        self._change_pull_request(number, state="open", closed_at=None)
+
+    def _change_pull_request(self, number: int, **changes: object) -> None:
+        self.pull_requests = [
+            replace(pull_request, **changes) if pull_request.number == number else pull_request
+            for pull_request in self.pull_requests
+        ]
 
     def commit(
         self,
@@ -186,6 +206,7 @@ class FakeRepository:
         ]
 
     def get_pull_request(self, number: int | str) -> Answer:
+        """Return a pull request; an issue with that number is not found."""
         for pull_request in self.pull_requests:
             if pull_request.number == int(number):
                 return json_answer(200, _pull_request(pull_request, "pull-request"))
@@ -235,12 +256,16 @@ def _pull_request(pull_request: FakePullRequest, schema: str = "pull-request-sim
     base, head = (
         sample("repository", full_name=name) for name in (pull_request.base, pull_request.head)
     )
+    closed_at = _format_optional(pull_request.closed_at)
     return sample(
         schema,
         number=pull_request.number,
         state=pull_request.state,
         head=sample(schema, "head", sha=pull_request.commit, ref=pull_request.branch, repo=head),
         base=sample(schema, "base", repo=base),
+        created_at=_format_optional(pull_request.created_at),
+        closed_at=closed_at,
+        merged_at=closed_at if pull_request.is_merged else None,
     )
 
 
@@ -248,6 +273,10 @@ def _commit(commit: FakeCommit) -> object:
     author = {"name": commit.author, "email": "x@example.org", "date": commit.authored_at}
     git_commit = sample("commit", "commit", message=commit.message, author=author)
     return sample("commit", sha=commit.sha, commit=git_commit, author={}, committer={})
+
+
+def _format_optional(time: datetime | None) -> str | None:
+    return None if time is None else f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _format_time(day: int, hour: int = 0) -> str:
