@@ -73,7 +73,8 @@ def _list_checks(explanation: Explanation) -> Iterator[tuple[str, str, str]]:
     """
     evaluation = explanation.evaluation
     for check in evaluation.checks:
-        yield "yes" if check.is_matched else "no", check.code, check.message
+        is_kept_by = check.is_matched and not evaluation.is_delete
+        yield "yes" if is_kept_by else "no", check.code, check.message
     if evaluation.decision.is_delete:
         for reason in evaluation.decision.reasons:
             yield "", reason.code, reason.message

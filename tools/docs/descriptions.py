@@ -227,6 +227,8 @@ WARNINGS = {
     WarningCode.NAMES_CONTRADICT_TIMES: "Numbers or dates in names contradict the upload times.",
     WarningCode.NEVER_DELETABLE: "No deployment can be deleted, because each overlaps a newer one.",
     WarningCode.NOTHING_MATCHES: "There are no deployments, but the bucket is not empty.",
+    WarningCode.EXPIRE_CLOSED: "Pull requests of previews could not be read, or none of them "
+    "exists: `expire-closed` keeps these previews.",
 }
 
 REASONS = {
@@ -253,6 +255,7 @@ REASONS = {
     ReasonCode.NO_ROOM_FOR_RULE: "It would be deleted, but the bucket cannot have more lifecycle "
     "rules. It is left to a later run.",
     ReasonCode.SUPERSEDED: "No rule keeps it: there are enough newer complete ones.",
+    ReasonCode.EXPIRE_CLOSED: "Its pull request was closed longer ago than `expire-closed`.",
     ReasonCode.BY_RULE: "S3 deletes it with a lifecycle rule.",
     ReasonCode.NOT_BY_RULE: "ci3 deletes it, because a lifecycle rule must not.",
     ReasonCode.EXPIRING: "S3 deletes it with a lifecycle rule of an earlier run.",

@@ -8,6 +8,9 @@ Two guards prevent that:
 2. A rule is removed when its lifetime (7 days) ends, and its days are more than 8. An object that
    is uploaded to the folder after the rule was created does not reach that age in time.
 
+A deployment that `expire-closed` deletes gets no rule either: its pull request may be reopened
+before S3 deletes it.
+
 Example. The oldest object that is kept is 20.5 days old, so that a rule needs at least 21 days:
 
     newest object    days of the rule    result
@@ -60,6 +63,11 @@ def assign_rules(
     minimum_days = _minimum_days(decisions, now)
     days = {prefix: (now - newest_at) // DAY for prefix, newest_at in newest_times.items()}
     obstacles = {prefix: _find_obstacle(prefix, days[prefix], minimum_days) for prefix in days}
+    obstacles |= {
+        decision.deployment.prefix: "its pull request may be reopened before a lifecycle rule acts"
+        for decision in decisions
+        if decision.is_expired
+    }
     oldest_first = sorted(
         (prefix for prefix in days if prefix not in expiring and not obstacles[prefix]),
         key=lambda prefix: (newest_times[prefix], prefix),

@@ -180,6 +180,8 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
         30 days old               to delete, with 7 days      lifetime ended
                                   since the creation
         30 days old               to delete, `engine: direct` other engine
+        30 days old               to delete by              other engine
+                                  `expire-closed`
         none                      unversioned bucket          completed
         none                      versioned bucket            noncurrent versions left
         none                      live unknown                live unknown
@@ -205,8 +207,10 @@ def _evaluate_rule(  # noqa: PLR0911 - one return for each status
             RuleStatus.LIFETIME_ENDED,
             f"the rule's lifetime ended on {format_minute(rule.expires_at)}",
         )
-    if context.engine is not Engine.LIFECYCLE:
-        return RuleStatus.OTHER_ENGINE, f"the engine is now {context.engine}"
+    if context.engine is not Engine.LIFECYCLE or decision.is_expired:
+        engine = f"the engine is now {context.engine}"
+        preview = "the preview of a closed pull request is deleted directly"
+        return RuleStatus.OTHER_ENGINE, preview if decision.is_expired else engine
     days = pluralize(rule.days or 0, "day")
     return (
         RuleStatus.ACTIVE,

@@ -24,6 +24,7 @@ class Pin:
     protected         glob or exact name: `pattern`
     current-commit    `reference`, of this run
     live              `reference`; `evidence` is where it was read
+    expire-closed     `reference`; `evidence` is why its preview may not be deleted
     """
 
     code: ReasonCode
@@ -36,6 +37,8 @@ class Pin:
     None if they were not determined yet (`ci3.core.retention.newest_pins.resolve_pins`): then all
     such folders are kept.
     """
+    allows_completion: bool = False
+    """True if a deletion that was begun may be completed: the evidence could not be read again."""
 
     @property
     def is_glob(self) -> bool:
@@ -68,6 +71,8 @@ class Pin:
         """Return the reason to keep a deployment that the pin matches."""
         if self.code is ReasonCode.PROTECTED:
             return Reason(code=self.code, message=f"protected by {self.pattern}")
+        if self.code is ReasonCode.EXPIRE_CLOSED:
+            return Reason(code=self.code, message=self.evidence)
         match = self.reference.describe_match(name)
         newest = "" if match else f"the newest of {self._describe_newest(name)}"
         if self.code is ReasonCode.CURRENT_COMMIT:

@@ -90,6 +90,16 @@ class LiveSource:
         return cls(kind=kind, argument=argument, field=field)
 
     @property
+    def is_on_github(self) -> bool:
+        """True if the source is GitHub's API."""
+        return self.kind.is_on_github
+
+    @property
+    def has_rate_limit(self) -> bool:
+        """True if the source is read less often; see `LiveKind.has_rate_limit`."""
+        return self.kind.has_rate_limit
+
+    @property
     def has_placeholder(self) -> bool:
         """True if the source has `{folder}` in it."""
         return FOLDER_PLACEHOLDER in self.argument or FOLDER_PLACEHOLDER in self.field

@@ -46,6 +46,7 @@ class ReasonCode(StrEnum):
     NOT_APPROVED = "not-approved"
     NO_ROOM_FOR_RULE = "no-room-for-rule"
     SUPERSEDED = "superseded"
+    EXPIRE_CLOSED = "expire-closed"
     BY_RULE = "by-rule"
     NOT_BY_RULE = "not-by-rule"
     EXPIRING = "expiring"
@@ -96,7 +97,12 @@ class Decision:
     @property
     def is_counted(self) -> bool:
         """True if this deployment counts for keep rules and can supersede others."""
-        return self.deployment.is_complete and not self.is_protected
+        return self.deployment.is_complete and not self.is_protected and not self.is_expired
+
+    @property
+    def is_expired(self) -> bool:
+        """True if this deployment is to be deleted only because its pull request is closed."""
+        return self.is_delete and self.has_reason(ReasonCode.EXPIRE_CLOSED)
 
     @property
     def is_keep(self) -> bool:

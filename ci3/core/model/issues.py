@@ -42,6 +42,7 @@ class WarningCode(StrEnum):
     NAMES_CONTRADICT_TIMES = "names-contradict-times"
     NEVER_DELETABLE = "never-deletable"
     NOTHING_MATCHES = "nothing-matches"
+    EXPIRE_CLOSED = "expire-closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

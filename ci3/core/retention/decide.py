@@ -1,8 +1,8 @@
 """Retention decision: keep a deployment if any rule or pin matches, or if its age is uncertain."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ci3.core.formatting import format_age
 from ci3.core.live.pins import Pin, is_protected
@@ -16,6 +16,13 @@ from ci3.core.retention.age_order import (
     date_deployment,
     sort_newest_first,
 )
+from ci3.core.retention.calendar_rule import Periods, find_last_periods
+from ci3.core.retention.closed_previews import (
+    NO_PULL_REQUESTS,
+    ExpiryCheck,
+    PullRequestReading,
+    check_preview,
+)
 from ci3.core.retention.count_rule import CountLimit, check_name_count, check_upload_count
 from ci3.core.retention.evaluation import Evaluation, RuleCheck
 from ci3.core.retention.groups import group_deployments
@@ -28,7 +35,10 @@ from ci3.core.units import Duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """The keep rules of a target; a rule with a count of 0 or with None keeps nothing."""
+    """The keep rules of a target; a rule with a count of 0 or with None keeps nothing.
+
+    `expire_closed` is no keep rule: see `ci3.core.retention.closed_previews`.
+    """
 
     keep_count: int
     keep_within: Duration | None = None
@@ -37,6 +47,7 @@ class RetentionPolicy:
     keep_monthly: int = 0
     group_by: UserPattern | None = None
     age_from: AgeFrom = AgeFrom.SPAN
+    expire_closed: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +58,24 @@ class _EvaluationContext:
     now: datetime
     started_deletions: Collection[str]
     partial_deletions: Mapping[str, PartialDeletion]
+    pull_requests: PullRequestReading
+
+    def check_expiry(self, deployment: Deployment) -> ExpiryCheck | None:
+        """Return the result of `expire-closed`, without pins and unfinished uploads."""
+        period = self.policy.expire_closed
+        if period is None:
+            return None
+        return check_preview(deployment, self.pull_requests, period, self.now)
+
+    def is_pinned(self, name: str) -> bool:
+        """Return True if a pin matches the name of a deployment."""
+        return any(pin.matches(name) for pin in self.pins)
+
+    def is_remainder(self, name: str) -> bool:
+        """Return True if a run has begun to delete the deployment, and this is what is left."""
+        partial_deletion = self.partial_deletions.get(name)
+        is_left = partial_deletion is not None and not partial_deletion.must_keep
+        return is_left or name in self.started_deletions
 
     def may_be_uploading(self, deployment: Deployment) -> bool:
         """Return True if more objects of an incomplete deployment may follow soon."""
@@ -59,27 +88,17 @@ class _Group:
     """One group's counted deployments, and the periods of each calendar rule.
 
     Those are the complete ones that `protect` does not match: a shared folder, which is often the
-    newest, must not take the place of a deployment or supersede it.
+    newest, must not take the place of a deployment or supersede it. Nor must one that
+    `expire-closed` deletes: the others would lose their last deployment because of it.
     """
 
     name: str
     complete: AgeOrder
     by_name: NameOrder | None
     """The same deployments in the order of their names, only for `age-from: name`."""
-    periods: Mapping[ReasonCode, "_Periods"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Periods:
-    """The last `count` days, weeks or months that have a complete deployment.
-
-    `newest` maps the label of each to the time when its newest deployment was completed.
-    `label_format` is a strftime format, for a time in UTC.
-    """
-
-    label_format: str
-    count: int
-    newest: Mapping[str, datetime]
+    periods: Mapping[ReasonCode, Periods]
+    expiry: Mapping[str, ExpiryCheck]
+    """The results of `expire-closed` for the previews of the group, by name."""
 
 
 _NO_OBJECTS_MESSAGE = "no objects"
@@ -112,6 +131,7 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
     *,
     started_deletions: Collection[str] = (),
     partial_deletions: Mapping[str, PartialDeletion] = NO_PARTIAL_DELETIONS,
+    pull_requests: PullRequestReading = NO_PULL_REQUESTS,
 ) -> tuple[Evaluation, ...]:
     """Check every deployment against every rule and pin; order and errors as for `decide`.
 
@@ -119,6 +139,7 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
     delete: a young object in them does not mean that they are uploading. The caller compares what
     is left of them with the journal. `partial_deletions` are deployments, by name, that other runs
     have partly deleted: they are evaluated as incomplete, which never deletes another deployment.
+    `pull_requests` are those of previews, for `expire-closed`.
     """
     if minimum_keep_count < 1:
         raise ValueError(f"minimum_keep_count must be at least 1, not {minimum_keep_count}")
@@ -137,6 +158,7 @@ def evaluate(  # noqa: PLR0913 - all that a decision rests on
         now=now,
         started_deletions=started_deletions,
         partial_deletions=partial_deletions,
+        pull_requests=pull_requests,
     )
     evaluations = {
         evaluation.deployment.prefix: evaluation
@@ -153,40 +175,40 @@ def _evaluate_group(
     dated_by_name = {
         deployment.name: date_deployment(deployment, policy.age_from) for deployment in deployments
     }
+    expiry = {
+        deployment.name: check
+        for deployment in deployments
+        if (check := context.check_expiry(deployment)) is not None
+    }
+    expired_names = {
+        name for name, check in expiry.items() if check.is_expired and not context.is_pinned(name)
+    }
     complete = [
         dated
-        for dated in dated_by_name.values()
+        for name, dated in dated_by_name.items()
         if dated is not None
         and dated.deployment.is_complete
-        and not is_protected(dated.deployment.name, context.pins)
+        and name not in expired_names
+        and not is_protected(name, context.pins)
     ]
-    calendar_rules = (
-        (ReasonCode.KEEP_DAILY, policy.keep_daily, "%Y-%m-%d"),
-        (ReasonCode.KEEP_WEEKLY, policy.keep_weekly, "%G-W%V"),
-        (ReasonCode.KEEP_MONTHLY, policy.keep_monthly, "%Y-%m"),
-    )
+    counts = {
+        ReasonCode.KEEP_DAILY: policy.keep_daily,
+        ReasonCode.KEEP_WEEKLY: policy.keep_weekly,
+        ReasonCode.KEEP_MONTHLY: policy.keep_monthly,
+    }
     group = _Group(
         name=name,
         complete=AgeOrder(complete),
         by_name=NameOrder(complete) if policy.age_from is AgeFrom.NAME else None,
         periods={
-            code: _last_periods(label_format, count, complete)
-            for code, count, label_format in calendar_rules
+            code: find_last_periods(code, count, complete)
+            for code, count in counts.items()
             if count
         },
+        expiry=expiry,
     )
     for deployment in deployments:
         yield _evaluate(deployment, dated_by_name[deployment.name], group, context)
-
-
-def _last_periods(label_format: str, count: int, complete: Iterable[DatedDeployment]) -> _Periods:
-    newest = {
-        completed_at.astimezone(UTC).strftime(label_format): completed_at
-        for completed_at in sorted(dated.completed_at for dated in complete)
-    }
-    return _Periods(
-        label_format=label_format, count=count, newest=dict(list(newest.items())[-count:])
-    )
 
 
 def _evaluate(
@@ -198,22 +220,24 @@ def _evaluate(
     checks = [_check_pin(pin, deployment.name) for pin in context.pins]
     if partial_deletion := context.partial_deletions.get(deployment.name):
         checks.append(_check_partial_deletion(partial_deletion))
-    complete, keep_within = group.complete, context.policy.keep_within
+    expiry = group.expiry.get(deployment.name)
+    is_remainder = expiry is not None and context.is_remainder(deployment.name)
     if dated is None:
         checks.append(_always_kept(ReasonCode.NO_OBJECTS, _NO_OBJECTS_MESSAGE))
-    elif not deployment.is_complete and _is_newer_than_all(dated, complete):
+    elif (
+        not deployment.is_complete
+        and _is_newer_than_all(dated, group.complete)
+        and not is_remainder
+    ):
         checks.append(_always_kept(ReasonCode.IN_PROGRESS, _IN_PROGRESS_MESSAGE))
     elif not deployment.is_complete and context.may_be_uploading(deployment):
         checks.append(_always_kept(ReasonCode.IN_PROGRESS, _RECENT_OBJECT_MESSAGE))
     else:
-        checks += _check_counts(dated, group, context.limit)
-        if keep_within is not None:
-            checks.append(_check_within(dated, complete, keep_within, context.now))
-        is_counted = deployment.name in complete.positions
         checks += [
-            _check_period(dated, code, periods, is_counted=is_counted)
-            for code, periods in group.periods.items()
+            replace(check, is_keep_rule=True) for check in _check_rules(dated, group, context)
         ]
+    if expiry is not None and not expiry.is_expired:
+        checks.append(_not_expired(expiry))
     return Evaluation(
         deployment=deployment,
         group=group.name,
@@ -223,6 +247,27 @@ def _evaluate(
         required_count=context.limit.required,
         now=context.now,
         is_ordered_by_name=group.by_name is not None,
+        expiry=expiry,
+    )
+
+
+def _check_rules(
+    dated: DatedDeployment, group: _Group, context: _EvaluationContext
+) -> Iterator[RuleCheck]:
+    yield from _check_counts(dated, group, context.limit)
+    keep_within = context.policy.keep_within
+    if keep_within is not None:
+        yield _check_within(dated, group.complete, keep_within, context.now)
+    expiry = group.expiry.get(dated.deployment.name)
+    note = "expired" if expiry is not None and expiry.is_expired else "protected"
+    is_counted = dated.deployment.name in group.complete.positions
+    for periods in group.periods.values():
+        yield periods.check(dated, "" if is_counted else f"{note}, so not counted")
+
+
+def _not_expired(expiry: ExpiryCheck) -> RuleCheck:
+    return RuleCheck(
+        code=ReasonCode.EXPIRE_CLOSED, is_matched=False, format_message=lambda: expiry.message
     )
 
 
@@ -293,26 +338,5 @@ def _check_within(
     def format_message() -> str:
         how = "within" if is_matched else "longer ago than"
         return f"superseded {format_age(since)} by {successor.deployment.name}, {how} {within}"
-
-    return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)
-
-
-def _check_period(
-    dated: DatedDeployment, code: ReasonCode, periods: _Periods, *, is_counted: bool
-) -> RuleCheck:
-    label = dated.completed_at.astimezone(UTC).strftime(periods.label_format)
-    newest_at = periods.newest.get(label)
-    is_matched = is_counted and newest_at == dated.completed_at
-
-    def format_message() -> str:
-        if is_matched:
-            return f"the newest of {label}"
-        if not dated.deployment.is_complete:
-            return "incomplete"
-        if not is_counted:
-            return "protected, so not counted"
-        if newest_at is None:
-            return f"{label} is older than the last {periods.count:,} with a deployment"
-        return f"not the newest of {label}"
 
     return RuleCheck(code=code, is_matched=is_matched, format_message=format_message)

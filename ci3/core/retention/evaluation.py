@@ -9,6 +9,7 @@ from ci3.core.formatting import format_age
 from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.retention.age_order import DatedDeployment
+from ci3.core.retention.closed_previews import ExpiryCheck
 
 COUNT_REASONS = (
     ReasonCode.KEEP_COUNT,
@@ -31,6 +32,8 @@ class RuleCheck:
     format_message: Callable[[], str]
     supersedes: bool = False
     """True if older deployments may be deleted because this one is kept, or has the commit."""
+    is_keep_rule: bool = False
+    """True for a keep rule, which does not keep what `expire-closed` deletes; all else does."""
 
     @property
     def message(self) -> str:
@@ -44,8 +47,10 @@ class Evaluation:
 
     `successor` is the complete deployment that superseded it. `newer_count` is the number of
     complete deployments known to be newer, `required_count` the number that must be newer before
-    this one may be deleted. Protected deployments supersede nothing and are not counted. With
-    `is_ordered_by_name`, the successor is the next one by name, whenever it was uploaded.
+    this one may be deleted. Protected and expired deployments supersede nothing and are not
+    counted. With `is_ordered_by_name`, the successor is the next one by name, whenever it was
+    uploaded. `expiry` is the result of `expire-closed`; None without the rule, or if the deployment
+    is no preview.
     """
 
     deployment: Deployment
@@ -56,11 +61,26 @@ class Evaluation:
     required_count: int
     now: datetime
     is_ordered_by_name: bool
+    expiry: ExpiryCheck | None = None
 
     @property
     def keeping_checks(self) -> tuple[RuleCheck, ...]:
         """The checks that keep the deployment."""
         return tuple(check for check in self.checks if check.is_matched)
+
+    @property
+    def is_expired(self) -> bool:
+        """True if `expire-closed` deletes the deployment: nothing but keep rules would keep it."""
+        return (
+            self.expiry is not None
+            and self.expiry.is_expired
+            and all(check.is_keep_rule for check in self.keeping_checks)
+        )
+
+    @property
+    def is_superseded(self) -> bool:
+        """True if no check keeps the deployment and it is known to be superseded."""
+        return self.successor is not None and not any(check.is_matched for check in self.checks)
 
     @property
     def is_protected(self) -> bool:
@@ -75,12 +95,12 @@ class Evaluation:
     @property
     def is_counted(self) -> bool:
         """True if the deployment takes a place and can supersede others."""
-        return self.deployment.is_complete and not self.is_protected
+        return self.deployment.is_complete and not self.is_protected and not self.is_expired
 
     @property
     def is_delete(self) -> bool:
-        """True if no check keeps the deployment and it is known to be superseded."""
-        return self.successor is not None and not any(check.is_matched for check in self.checks)
+        """True if the deployment is superseded or expired."""
+        return self.is_superseded or self.is_expired
 
     @property
     def is_keep(self) -> bool:
@@ -93,17 +113,22 @@ class Evaluation:
 
         That the deployment is partly deleted is a reason in either case.
         """
-        action = Action.KEEP
+        is_delete = self.is_delete
         reasons = tuple(
             Reason(code=check.code, message=check.message)
             for check in self.checks
-            if check.is_matched or check.code is ReasonCode.PARTLY_DELETED
+            if (check.is_matched and not is_delete) or check.code is ReasonCode.PARTLY_DELETED
         )
-        if self.is_delete and self.successor is not None:
-            action = Action.DELETE
+        if self.is_superseded and self.successor is not None:
             reasons = (self._describe_successor(self.successor), *reasons)
+        elif is_delete and self.expiry is not None:
+            closed = Reason(code=ReasonCode.EXPIRE_CLOSED, message=self.expiry.message)
+            reasons = (closed, *reasons)
         return Decision(
-            deployment=self.deployment, group=self.group, action=action, reasons=reasons
+            deployment=self.deployment,
+            group=self.group,
+            action=Action.DELETE if is_delete else Action.KEEP,
+            reasons=reasons,
         )
 
     def _describe_successor(self, successor: DatedDeployment) -> Reason:

@@ -19,6 +19,7 @@ FROM_ELSEWHERE = (
     ReasonCode.BY_RULE,
     ReasonCode.NOT_BY_RULE,
     ReasonCode.EXPIRING,
+    ReasonCode.EXPIRE_CLOSED,  # the state of pull requests
 )
 
 

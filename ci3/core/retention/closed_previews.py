@@ -1,0 +1,238 @@
+"""The rule `expire-closed`: delete previews of pull requests that were closed long enough ago.
+
+It is the only rule that deletes the last deployment of a group. So each deletion needs positive
+evidence: a name that can only be that of the pull request, and its state as GitHub has it now.
+Whatever is unknown, missing or contradictory keeps the preview.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from ci3.core.formatting import format_age, format_duration, join_names, pluralize
+from ci3.core.live.pins import Pin
+from ci3.core.live.references import Reference
+from ci3.core.live.sources import LiveKind, LiveReading
+from ci3.core.model.decision import Decision, ReasonCode
+from ci3.core.model.deployment import Deployment
+from ci3.core.model.issues import PlanWarning, WarningCode
+from ci3.core.units import Duration
+
+MAX_UPLOAD_DELAY: Final = timedelta(days=30)
+"""A deployment uploaded longer after the closing may be named by another number, as of a build."""
+
+_PREVIEW = re.compile(
+    r"(?:pr|pull|preview)[-_]?([1-9][0-9]{0,5})"
+    r"(?:[-_](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64})?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """The state of a pull request; `closed_at` is None while it is open."""
+
+    created_at: datetime
+    closed_at: datetime | None
+    is_merged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestReading:
+    """What GitHub says about pull requests, by number.
+
+    `wanted` are the numbers that were to be read, `missing` those that no pull request has, and
+    `open_numbers` those that a live source lists as open. With a `problem`, no other number could
+    be read.
+    """
+
+    pull_requests: Mapping[int, PullRequest] = field(default_factory=lambda: MappingProxyType({}))
+    wanted: frozenset[int] = frozenset()
+    missing: frozenset[int] = frozenset()
+    open_numbers: frozenset[int] = frozenset()
+    problem: str = ""
+
+
+NO_PULL_REQUESTS: Final = PullRequestReading()
+"""No pull request was read: nothing expires."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryCheck:
+    """Whether a preview may be deleted, and why; `is_known` is False if GitHub was not read."""
+
+    is_expired: bool
+    message: str
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ClosedPreviews:
+    """Deployments to delete by `expire-closed`, whose pull requests are read again before that."""
+
+    deployments: Sequence[Deployment]
+    is_on_github: bool = True
+    has_rate_limit: bool = True
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the pull requests."""
+        numbers = (parse_pull_request(deployment.name) for deployment in self.deployments)
+        return frozenset(number for number in numbers if number is not None)
+
+
+def parse_pull_request(name: str) -> int | None:
+    """Return the number of the pull request that a preview is named by, or None.
+
+    A commit may follow it: at least 7 hexadecimal digits, among them a letter and a decimal digit.
+    With any other text, it is not certain whose number it is.
+
+    | name                                   | result |
+    |----------------------------------------|--------|
+    | `pr-12`, `PR_12`, `pull12`, `preview-12` | 12   |
+    | `pr-12-a1b2c3d`                        | 12     |
+    | `12`, `a1b2c3d`, `v12`, `build-12`     | None   |
+    | `pr-12-3`, `pr-12-20261130`            | None   |
+    | `pr-12-docs`, `preview-2-columns`      | None   |
+    | `pr-012`, `pr-0`, `pr-1000000`         | None   |
+    """
+    match = _PREVIEW.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def select_numbers(
+    deployments: Iterable[Deployment], pins: Sequence[Pin], period: Duration, now: datetime
+) -> frozenset[int]:
+    """Return the pull requests to read: those of previews that are not pinned and old enough."""
+    return frozenset(
+        number
+        for deployment in deployments
+        if (number := parse_pull_request(deployment.name)) is not None
+        and deployment.newest_at is not None
+        and now - deployment.newest_at >= period.length
+        and not any(pin.matches(deployment.name) for pin in pins)
+    )
+
+
+def select_open_numbers(readings: Iterable[LiveReading]) -> frozenset[int]:
+    """Return the pull requests that the live source `open-pull-requests` lists."""
+    return frozenset(
+        live.reference.pull_request
+        for reading in readings
+        if reading.source.kind is LiveKind.OPEN_PULL_REQUESTS
+        for live in reading.references
+        if live.reference.pull_request is not None
+    )
+
+
+def check_preview(
+    deployment: Deployment, reading: PullRequestReading, period: Duration, now: datetime
+) -> ExpiryCheck | None:
+    """Return whether `expire-closed` may delete a deployment; None if it is no preview.
+
+    The first condition that applies decides. All but the last one keep the deployment:
+
+    | condition                                          | example, with a period of 3 days      |
+    |----------------------------------------------------|---------------------------------------|
+    | uploaded within the period                         | last upload yesterday                 |
+    | listed as open, no pull request, or not read       | #12 is an issue                       |
+    | open                                               | reopened                              |
+    | closed within the period                           | closed yesterday                      |
+    | an object is not newer than the pull request       | uploaded before #12 was created       |
+    | all uploaded more than 30 days after the closing   | build 12, a year after #12            |
+    | otherwise                                          | closed and last uploaded 4 days ago   |
+    """
+    number = parse_pull_request(deployment.name)
+    if number is None or deployment.oldest_at is None or deployment.newest_at is None:
+        return None
+    subject = f"pull request #{number}"
+    uploaded = now - deployment.newest_at
+    if uploaded < period.length:
+        return _keep(f"uploaded {format_age(uploaded)}, within {period}; preview of {subject}")
+    if number in reading.open_numbers:
+        return _keep(f"{subject} is open")
+    pull_request = reading.pull_requests.get(number)
+    if pull_request is None:
+        if number in reading.missing:
+            return _keep(f"{subject} does not exist")
+        problem = f": {reading.problem}" if reading.problem else ""
+        return ExpiryCheck(
+            is_expired=False, message=f"{subject} could not be read{problem}", is_known=False
+        )
+    return _check_times(deployment.oldest_at, subject, pull_request, period, now)
+
+
+def _check_times(
+    oldest_at: datetime, subject: str, pull_request: PullRequest, period: Duration, now: datetime
+) -> ExpiryCheck:
+    closed_at = pull_request.closed_at
+    if closed_at is None:
+        return _keep(f"{subject} is open")
+    how = "merged" if pull_request.is_merged else "not merged"
+    message = f"{subject} was closed {format_age(now - closed_at)} ({how})"
+    if now - closed_at < period.length:
+        return _keep(f"{message}, within {period}")
+    if oldest_at <= pull_request.created_at:
+        return _keep(f"an object is older than {subject}")
+    if oldest_at - closed_at > MAX_UPLOAD_DELAY:
+        delay = format_duration(oldest_at - closed_at)
+        return _keep(f"uploaded {delay} after {subject} was closed, so perhaps not its preview")
+    return ExpiryCheck(is_expired=True, message=message)
+
+
+def _keep(message: str) -> ExpiryCheck:
+    return ExpiryCheck(is_expired=False, message=message)
+
+
+def select_closed_previews(decisions: Iterable[Decision]) -> tuple[ClosedPreviews, ...]:
+    """Return the previews that decisions delete by `expire-closed`; empty if there are none."""
+    deployments = [decision.deployment for decision in decisions if decision.is_expired]
+    return (ClosedPreviews(deployments=deployments),) if deployments else ()
+
+
+def pin_unexpired(
+    previews: ClosedPreviews, reading: PullRequestReading, period: Duration | None, now: datetime
+) -> tuple[Pin, ...]:
+    """Return a pin for each preview that may not be deleted by what was read now.
+
+    Without a period, that is each one.
+    """
+    checks = (
+        (
+            deployment.name,
+            None if period is None else check_preview(deployment, reading, period, now),
+        )
+        for deployment in previews.deployments
+    )
+    return tuple(
+        Pin(
+            code=ReasonCode.EXPIRE_CLOSED,
+            reference=Reference(folder=name),
+            evidence=check.message if check else "expire-closed does not apply to it",
+            allows_completion=check is not None and not check.is_known,
+        )
+        for name, check in checks
+        if check is None or not check.is_expired
+    )
+
+
+def find_expiry_warnings(reading: PullRequestReading) -> tuple[PlanWarning, ...]:
+    """Return a warning if pull requests could not be read, or if none of them exists."""
+    unknown = reading.wanted - {*reading.pull_requests, *reading.missing}
+    shown = join_names([f"#{number}" for number in sorted(unknown or reading.wanted)])
+    if unknown:
+        message = (
+            f"expire-closed could not read {pluralize(len(unknown), 'pull request')} ({shown}), "
+            f"whose previews it keeps: {reading.problem}"
+        )
+    elif reading.wanted and reading.wanted <= reading.missing:
+        message = (
+            f"expire-closed deletes nothing: the repository does not have any of the pull "
+            f"requests that previews are named by ({shown})"
+        )
+    else:
+        return ()
+    return (PlanWarning(code=WarningCode.EXPIRE_CLOSED, message=message),)
