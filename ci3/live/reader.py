@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_SOURCES: Final = 8
 """Sources read at the same time."""
 
-_GITHUB_LOCK: Final = Lock()
+GITHUB_LOCK: Final = Lock()
 """GitHub asks for requests one after another.
 
 Source: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
@@ -153,7 +153,7 @@ def _read_from_github(context: _Context, source: LiveSource) -> LiveReading:
     from ci3.live.github import read_github  # noqa: PLC0415 - requests: few runs ask the web or GitHub
 
     transport = context.github.transport
-    with _GITHUB_LOCK:
+    with GITHUB_LOCK:
         count_before = transport.request_count
         reading = read_github(source, transport, context.github.deployment_records)
         return replace(reading, request_count=transport.request_count - count_before)
