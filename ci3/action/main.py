@@ -32,7 +32,7 @@ from ci3.core.plan.target_result import (
 )
 from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError, redact_secrets
 from ci3.github.log_escape import EscapedStream
-from ci3.github.run_references import complete_references
+from ci3.github.run_references import complete_references, select_references_after_close
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
 from ci3.interrupts import raise_interrupt
@@ -125,7 +125,9 @@ def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
         github = open_github(workflow, api_url=settings.github_api_url, token=settings.github_token)
         reporter.configure(settings, github)
         if settings.mode is not Mode.DOCTOR:  # which deletes nothing
-            factory = replace(factory, references=complete_references(workflow, github))
+            references = complete_references(workflow, github)
+            after_close = select_references_after_close(workflow, references)
+            factory = replace(factory, references=references, references_after_close=after_close)
         target_contexts = [factory.create(target_settings, github) for target_settings in targets]
         if settings.mode is Mode.DOCTOR:
             return run_doctor_step(
@@ -249,6 +251,7 @@ def _create_factory(
     return ContextFactory(
         environ=environ,
         references=workflow.references,
+        references_after_close=workflow.references_after_close,
         progress=ProgressLines(lambda line: console.print(line, markup=False)),
         requires_identity_token=True,
         mask_secret=runner.mask_secret,

@@ -14,7 +14,7 @@ from ci3.config.settings import Settings
 from ci3.core.live.references import Reference
 from ci3.engine.workers.progress import NoProgress, Progress
 from ci3.github.own_workflow import OwnWorkflow
-from ci3.github.run_references import complete_references
+from ci3.github.run_references import complete_references, select_references_after_close
 from ci3.github.workflow_run import Lookup, WorkflowRun, read_workflow_run
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.context_factory import ContextFactory
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from ci3.github.api import GitHubApi
 
 
-def create_context_factory(references: Sequence[Reference] = ()) -> ContextFactory:
-    """Create the factory of a command's target contexts; `references` are those of the run, if any.
+def create_context_factory(
+    references: Sequence[Reference] = (), references_after_close: Sequence[Reference] = ()
+) -> ContextFactory:
+    """Create the factory of a command's target contexts; the references are those of the run.
 
     Identity tokens are not masked: the mask command prints them to stdout, which may be redirected
     anywhere.
@@ -34,6 +36,7 @@ def create_context_factory(references: Sequence[Reference] = ()) -> ContextFacto
     return ContextFactory(
         environ=os.environ,
         references=references,
+        references_after_close=references_after_close,
         progress=_create_progress(),
         requires_identity_token=False,
     )
@@ -48,7 +51,9 @@ def create_target_contexts(targets: Iterable[Settings]) -> list[TargetContext]:
     all_settings = [*targets]
     run = read_workflow_run(os.environ) if os.environ.get("GITHUB_ACTIONS") == "true" else None
     github = _open_github(all_settings, os.environ, run)
-    factory = create_context_factory(complete_references(run, github) if run else ())
+    references = complete_references(run, github) if run else ()
+    after_close = select_references_after_close(run, references) if run else ()
+    factory = create_context_factory(references, after_close)
     return [factory.create(settings, github) for settings in all_settings]
 
 
@@ -80,12 +85,14 @@ def _create_progress() -> Progress:
 def _open_github(
     targets: Sequence[Settings], environ: Mapping[str, str], run: WorkflowRun | None
 ) -> "GitHubApi | None":
-    """Return an API client if a live source or the run needs it and the environment has a token."""
+    """Return an API client if a setting or the run needs it and the environment has a token."""
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     sources = (source for settings in targets for source in settings.live_from)
-    is_needed = any(source.kind.is_on_github for source in sources) or (
-        run is not None and run.lookup is not Lookup.NONE
+    is_needed = (
+        any(source.is_on_github for source in sources)
+        or any(settings.expire_closed is not None for settings in targets)
+        or (run is not None and run.lookup is not Lookup.NONE)
     )
     if not is_needed or not token or not repository:
         return None

@@ -33,6 +33,7 @@ _SETTINGS = (
     "inventory",
     "protect",
     "live-from",
+    "expire-closed",
     "delete-versions",
     "probe-deletes",
     "probe-restore",

@@ -46,6 +46,7 @@ _UNUSED_SETTINGS = (
     "skip-changed",
     "timeout",
     "live-from",
+    "expire-closed",
     "inventory",
 )
 

@@ -100,6 +100,9 @@ define_flag = partial(
 )
 """Declares a setting that is true or false."""
 
+define_recorded = partial(define_setting, default=None, is_recorded=True)
+"""Declares a setting that a plan records if it is set."""
+
 define_period_count = partial(
     define_setting, parse=parse_count, kind=Kind.COUNT, default=0, is_recorded=True
 )

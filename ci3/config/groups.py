@@ -28,6 +28,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         "keep-monthly",
         "protect",
         "live-from",
+        "expire-closed",
     ),
     "Limits and deletion method": (
         "max-delete",

@@ -88,6 +88,7 @@ def resolve_settings(*layers: Mapping[str, RawSetting], where: str = "") -> Sett
     _refuse_times_with_names(settings, where)
     refuse_stray_placeholder(settings, where)
     _refuse_rules_with_pattern(settings, where)
+    _refuse_expiry_without_match(settings, where)
     return settings
 
 
@@ -119,6 +120,16 @@ def _refuse_rules_with_pattern(settings: Settings, where: str) -> None:
             f"{settings.prefix}: lifecycle rules would stay in folders that the pattern or "
             "match no longer finds",
             "Use engine: direct, or a policy file that lists the targets.",
+        )
+
+
+def _refuse_expiry_without_match(settings: Settings, where: str) -> None:
+    """Refuse `expire-closed` unless `match` says which folders are deployments."""
+    if settings.expire_closed is not None and settings.match is None:
+        location = f"{where}: " if where else ""
+        raise SettingsError(
+            f"{location}expire-closed needs match: it also deletes the last preview",
+            r"Set match to the names of all deployments, such as pr-\d+|[0-9a-f]{40}.",
         )
 
 

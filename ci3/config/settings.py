@@ -10,6 +10,7 @@ from ci3.config.fields import (
     define_choice,
     define_flag,
     define_period_count,
+    define_recorded,
     define_setting,
     list_settings,
 )
@@ -100,15 +101,13 @@ class Settings:
         default_doc=str(DEFAULT_KEEP_COUNT),
         is_recorded=True,
     )
-    keep_within: Duration | None = define_setting(
+    keep_within: Duration | None = define_recorded(
         "Keep deployments that were the newest complete one at some time in this period, such as "
         "`36h`, `14d` or `8w`. Age counts from when a deployment was superseded, not from its "
         "upload.",
         parse=Duration.parse,
         kind=Kind.DURATION,
         pattern=DURATION_PATTERN,
-        default=None,
-        is_recorded=True,
     )
     keep_daily: int = define_period_count(
         "Keep the newest complete deployment of each of the last N days (UTC) that have one.",
@@ -119,22 +118,18 @@ class Settings:
     keep_monthly: int = define_period_count(
         "Keep the newest complete deployment of each of the last N months (UTC) that have one.",
     )
-    match: UserPattern | None = define_setting(
+    match: UserPattern | None = define_recorded(
         "Regular expression for the names of deployment folders (full match). Other folders are "
         "never deleted.",
         parse=parsers.parse_regex,
-        default=None,
         default_doc="every folder",
-        is_recorded=True,
     )
-    group_by: UserPattern | None = define_setting(
+    group_by: UserPattern | None = define_recorded(
         r"Regular expression with a capturing group, such as `(pr-\d+)-.*`. Folders with the same "
         "captured value form a group; rules apply per group. It must match the full name. Other "
         "folders form a group each and are kept.",
         parse=parsers.parse_grouping,
-        default=None,
         default_doc="one group",
-        is_recorded=True,
     )
     required_file: str = define_setting(
         "File that every complete deployment has, such as `index.html`. Deployments without it "
@@ -154,14 +149,12 @@ class Settings:
         is_recorded=True,
         is_default_recorded=True,
     )
-    inventory: ReportLocation | None = define_setting(
+    inventory: ReportLocation | None = define_recorded(
         "Plan from an S3 Inventory report (CSV or Parquet): its `s3://…/manifest.json`, or the "
         "folder of its configuration for the newest one. Deployments to delete, and those that "
         "justify deleting them, are still verified by listing.",
         parse=ReportLocation.parse,
         pattern=ADDRESS_PATTERN,
-        default=None,
-        is_recorded=True,
     )
     protect: tuple[str, ...] = define_setting(
         "Names or globs of folders that are never deleted, one per line. An exact name that does "
@@ -187,22 +180,27 @@ class Settings:
         is_unique=True,
         is_recorded=True,
     )
-    max_delete: DeleteLimit | None = define_setting(
+    expire_closed: Duration | None = define_recorded(
+        "Delete previews of pull requests that were closed at least this long ago, such as `3d` "
+        "or `0d`, whatever the keep rules keep. Previews are named `pr-12`, `pull-12` or "
+        "`preview-12`, also with a commit (`pr-12-a1b2c3d`). Age counts from the closing or the "
+        "last upload, whichever is later. Needs `match` and a GitHub token.",
+        parse=Duration.parse,
+        kind=Kind.DURATION,
+        pattern=DURATION_PATTERN,
+    )
+    max_delete: DeleteLimit | None = define_recorded(
         "Block apply if more deployments than this would be deleted: `20`, or `50%` of the "
         "deployments found. Applies per target; if one exceeds it, nothing is deleted in any.",
         parse=parsers.parse_limit,
         kind=Kind.LIMIT,
         pattern=parsers.LIMIT_PATTERN,
-        default=None,
-        is_recorded=True,
     )
-    max_delete_bytes: ByteSize | None = define_setting(
+    max_delete_bytes: ByteSize | None = define_recorded(
         "Block apply if more than this would be deleted per target: `100GB` or `1.5GiB`.",
         parse=ByteSize.parse,
         kind=Kind.SIZE,
         pattern=SIZE_PATTERN,
-        default=None,
-        is_recorded=True,
     )
     engine: Engine = define_choice(
         "Deletion method. `direct`: ci3 deletes the objects. `lifecycle`: S3 deletes by a "

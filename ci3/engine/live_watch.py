@@ -12,6 +12,7 @@ from ci3.core.formatting import pluralize
 from ci3.core.live.pins import Pin
 from ci3.core.live.sources import LiveSource
 from ci3.core.model.result import ObjectOutcome
+from ci3.core.retention.closed_previews import ClosedPreviews
 from ci3.errors import describe_error
 
 INTERVAL_SECONDS: Final = 10.0
@@ -21,7 +22,10 @@ SLOW_INTERVAL_SECONDS: Final = 60.0
 
 _NOTHING: Final[Mapping[str, KeyOutcome]] = MappingProxyType({})
 
-ReadPins = Callable[[Sequence[LiveSource], int], tuple[Sequence[Pin], str]]
+WatchedSource = LiveSource | ClosedPreviews
+"""What is read again before and while something is deleted."""
+
+ReadPins = Callable[[Sequence[WatchedSource], int], tuple[Sequence[Pin], str]]
 """Reads the given sources; returns their pins, and a problem or "".
 
 The second argument is how many readings a rate limit must allow now: 2 while deployments are
@@ -29,7 +33,7 @@ deleted, for this reading and the last one of the run, and 1 for the last one.
 """
 
 
-def _read_nothing(_sources: Sequence[LiveSource], _count: int) -> tuple[Sequence[Pin], str]:
+def _read_nothing(_sources: Sequence[WatchedSource], _count: int) -> tuple[Sequence[Pin], str]:
     return (), ""
 
 
@@ -39,7 +43,8 @@ class LiveWatch:
 
     A deployment that is found to be live once is kept until the end, even if it is not live any
     more in a later reading. After a failed reading no other deployment is begun; those that were
-    begun before are completed. Example, with a pointer object that names `new`, then `old-2`:
+    begun before are completed. The same is true of single deployments with a pin that
+    `allows_completion`. Example, with a pointer object that names `new`, then `old-2`:
 
     | seconds | event                                  | result                                   |
     |---------|----------------------------------------|------------------------------------------|
@@ -52,7 +57,7 @@ class LiveWatch:
     | 24      | `check(["old-3"])`                     | may be deleted: it was begun before      |
     """
 
-    sources: Sequence[LiveSource] = ()
+    sources: Sequence[WatchedSource] = ()
     """Without sources, nothing is read and no lock is taken."""
     read_pins: ReadPins = _read_nothing
     read_at: float = 0.0
@@ -68,7 +73,7 @@ class LiveWatch:
     """Why no other deployment may be begun, or ""."""
     kept: dict[str, str] = field(init=False, default_factory=dict)
     """The deployments that were not deleted, or not entirely, because they became live: why."""
-    _read_at: dict[LiveSource, float] = field(init=False)
+    _read_at: dict[WatchedSource, float] = field(init=False)
     _due_at: float = field(init=False)
     _new_pins: tuple[Pin, ...] = field(init=False, default=())
     _begun: set[str] = field(init=False, default_factory=set)
@@ -77,7 +82,7 @@ class LiveWatch:
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._read_at = dict.fromkeys(self.sources, self.read_at) | dict(self.earlier_read_at)
+        self._read_at = {**dict.fromkeys(self.sources, self.read_at), **self.earlier_read_at}
         self._set_due_at()
 
     @property
@@ -127,17 +132,26 @@ class LiveWatch:
         """Return why a deployment is live by what was read since the approval, or ""."""
         reasons = self._reasons
         if (reason := reasons.get(name)) is None:
-            matching = (pin for pin in self._new_pins if pin.matches(name))
-            reason = next((pin.build_reason(name).message for pin in matching), "")
-            reasons[name] = reason
+            reason = reasons[name] = self._find_message(name, allows_completion=False)
         return reason
+
+    def _find_message(self, name: str, *, allows_completion: bool) -> str:
+        matching = (
+            pin
+            for pin in self._new_pins
+            if pin.allows_completion is allows_completion and pin.matches(name)
+        )
+        return next((pin.build_reason(name).message for pin in matching), "")
 
     def _find_withheld(self, names: Iterable[str]) -> Mapping[str, KeyOutcome]:
         if not self._new_pins and not self.problem:
             return _NOTHING
         withheld = {}
         for name in names:
-            if reason := self.find_reason(name):
+            reason = self.find_reason(name)
+            if not reason and name not in self._begun:
+                reason = self._find_message(name, allows_completion=True)
+            if reason:
                 self.kept[name] = reason
                 withheld[name] = KeyOutcome(
                     outcome=ObjectOutcome.CHANGED, message=f"kept: {reason}"
@@ -159,7 +173,7 @@ class LiveWatch:
             if due:
                 self._read(due, reading_count=2)
 
-    def _read(self, sources: Sequence[LiveSource], *, reading_count: int) -> None:
+    def _read(self, sources: Sequence[WatchedSource], *, reading_count: int) -> None:
         began_at = self.monotonic()
         try:
             pins, problem = self.read_pins(sources, reading_count)
@@ -178,9 +192,8 @@ class LiveWatch:
         due_at = (at + self._get_interval(source) for source, at in self._read_at.items())
         self._due_at = min(due_at, default=0.0)
 
-    def _get_interval(self, source: LiveSource) -> float:
-        is_slow = source.kind.has_rate_limit
-        return self.slow_interval_seconds if is_slow else self.interval_seconds
+    def _get_interval(self, source: WatchedSource) -> float:
+        return self.slow_interval_seconds if source.has_rate_limit else self.interval_seconds
 
 
 def describe_partly_deleted(reason: str, deleted_count: int, planned_count: int) -> str:

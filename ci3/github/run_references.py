@@ -39,6 +39,17 @@ def complete_references(run: WorkflowRun, github: "GitHubApi | None") -> tuple[R
         ) from exc
 
 
+def select_references_after_close(
+    run: WorkflowRun, completed: tuple[Reference, ...]
+) -> tuple[Reference, ...]:
+    """Return the references for targets with `expire-closed`.
+
+    `completed` are those of `complete_references`. They are the same, but for an event that closes
+    a pull request, for which nothing is read from GitHub.
+    """
+    return run.references_after_close if run.lookup is Lookup.NONE else completed
+
+
 def find_pull_request(run: WorkflowRun, github: "GitHubApi") -> int | None:
     """Return the open pull request that a comment belongs to, the oldest of several, or None."""
     if run.pull_request is not None or not run.head_commit:

@@ -50,6 +50,8 @@ class WorkflowRun:
     api_url: str
     references: tuple[Reference, ...]
     """What the run is about: for example, its own commit, and the head of a pull request."""
+    references_after_close: tuple[Reference, ...]
+    """The same without the head of a pull request that the event closes; for `expire-closed`."""
     pull_request: int | None
     base_commit: str = ""
     """The head of a pull request's base branch."""
@@ -88,6 +90,7 @@ def read_workflow_run(environ: Mapping[str, str]) -> WorkflowRun:
         run_url=f"{repository_url}/actions/runs/{run_id}" if repository_url and run_id else "",
         api_url=environ.get("GITHUB_API_URL", ""),
         references=_find_references(environ, event),
+        references_after_close=_find_references_after_close(environ, event),
         pull_request=pull_request,
         base_commit=_commit_or_empty(_get_path(event, "pull_request", "base", "sha")),
         head_commit=head_commit,
@@ -145,6 +148,31 @@ def combine_references(references: Iterable[Reference]) -> tuple[Reference, ...]
         combined = [other for other in combined if other not in same]
         combined.append(reduce(Reference.combine_with, [*same, reference]))
     return tuple(reference for reference in combined if reference != Reference())
+
+
+def _find_references_after_close(
+    environ: Mapping[str, str], event: object
+) -> tuple[Reference, ...]:
+    """Return the references without the head, number and branch of a pull request being closed.
+
+    Only the run's own commit and ref stay, unless they are of the pull request, too:
+
+    | event                       | `GITHUB_REF`         | `GITHUB_SHA`                 | stays |
+    |-----------------------------|----------------------|------------------------------|-------|
+    | `pull_request`, not merged  | `refs/pull/12/merge` | merge of head and base       | no    |
+    | `pull_request`, merged      | `refs/heads/main`    | the new commit of the branch | yes   |
+    | `pull_request_target`       | `refs/heads/main`    | head of the branch           | yes   |
+
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/contexts#github-context
+    """
+    is_of_pull_request = environ.get("GITHUB_EVENT_NAME", "") in _PULL_REQUEST_EVENTS
+    if not is_of_pull_request or _get_path(event, "action") != "closed":
+        return _find_references(environ, event)
+    own = _make_reference(environ.get("GITHUB_SHA", ""), environ.get("GITHUB_REF", ""))
+    if own.pull_request is not None:
+        is_merged = _get_path(event, "pull_request", "merged") is True
+        own = Reference(commits=own.commits if is_merged else ())
+    return () if own == Reference() else (own,)
 
 
 def _find_pull_requests(event: object) -> Iterator[Reference]:

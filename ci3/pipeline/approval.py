@@ -13,9 +13,10 @@ from ci3.core.plan.checks import collect_folder_names
 from ci3.core.plan.live_checks import find_live_refusals, find_references_elsewhere
 from ci3.core.plan.plan import NO_LONGER_A_DEPLOYMENT, Plan, revalidate
 from ci3.core.plan.shared_folders import label_refusals
+from ci3.core.retention.closed_previews import ClosedPreviews, select_closed_previews
 from ci3.core.retention.newest_pins import resolve_pins
 from ci3.engine.inventory.folders import find_folders
-from ci3.engine.live_watch import LiveWatch
+from ci3.engine.live_watch import LiveWatch, WatchedSource
 from ci3.errors import RefusedError
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.in_progress import find_uploading
@@ -95,13 +96,15 @@ def recheck_uploads(context: TargetContext, approved: Approval, bucket: BucketRe
 def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReader) -> Approval:
     """Read the live sources again, and withdraw the deployments that are live now.
 
-    Those on GitHub are not read again if the context has a reading of them that may be used. Raises
-    RefusedError if they cannot be read.
+    Those on GitHub are not read again if the context has a reading of them that may be used.
+    Previews whose pull request is not known to be closed any more are withdrawn, too. Raises
+    RefusedError if the live sources cannot be read.
     """
+    live_sources = context.settings.live_from
+    sources: Sequence[WatchedSource] = (*live_sources, *select_closed_previews(approved.to_delete))
     reader = LiveReader(context=context, plan=approved.plan, bucket=bucket)
     shared_reads, github_reads = context.shared_reads, context.github_reads
     read_at = context.monotonic() if shared_reads is None else shared_reads.began_at
-    sources = context.settings.live_from
     pins, problem = reader.read_pins(sources)
     # The watch reads everything again.
     reader.context = replace(context, shared_reads=None, github_reads=None)
@@ -121,10 +124,12 @@ def recheck_live(context: TargetContext, approved: Approval, bucket: BucketReade
             sources=sources,
             read_pins=reader.read_pins_within_budget,
             read_at=read_at,
-            earlier_read_at={} if github_reads is None else github_reads.find_times(sources),
+            earlier_read_at={} if github_reads is None else github_reads.find_times(live_sources),
             approved_pins=pins,
             monotonic=context.monotonic,
-            problem=reader.find_shortage(reading_count=1),
+            problem=reader.find_shortage(reading_count=1)
+            if any(source.is_on_github for source in live_sources)
+            else "",
         ),
     )
 
@@ -143,31 +148,53 @@ class LiveReader:
         """Use the readings of other targets from now on."""
         self.context = replace(self.context, github_reads=github_reads)
 
-    def read_pins(self, sources: Sequence[LiveSource]) -> tuple[tuple[Pin, ...], str]:
+    def read_pins(self, sources: Sequence[WatchedSource]) -> tuple[tuple[Pin, ...], str]:
         """Read sources; return their pins and the local ones, and a problem or ""."""
         read_at = self.context.monotonic()
-        readings = self.context.read_live_sources(self.bucket, sources)
-        if any(source.kind.is_on_github for source in sources):
-            self._github_cost = sum(reading.request_count for reading in readings)
-        return _find_pins(self.context, self.plan, self.bucket, readings, read_at)
+        live_sources, previews = _split_sources(sources)
+        readings = self.context.read_live_sources(self.bucket, live_sources)
+        pins, problem = _find_pins(self.context, self.plan, self.bucket, readings, read_at)
+        preview_pins, preview_cost = self._read_preview_pins(previews)
+        if any(source.is_on_github for source in sources):
+            live_cost = sum(reading.request_count for reading in readings)
+            self._github_cost = live_cost + preview_cost
+        return pins + preview_pins, problem
+
+    def _read_preview_pins(self, previews: Sequence[ClosedPreviews]) -> tuple[tuple[Pin, ...], int]:
+        """Return the pins of previews that may not be deleted, and how many requests it took."""
+        github = self.context.github
+        count_before = github.transport.request_count if github else 0
+        pins = self.context.expiry.read_pins(previews)
+        return pins, github.transport.request_count - count_before if github else 0
 
     def read_pins_within_budget(
-        self, sources: Sequence[LiveSource], reading_count: int
+        self, sources: Sequence[WatchedSource], reading_count: int
     ) -> tuple[tuple[Pin, ...], str]:
         """Read sources; those on GitHub only if its rate limit allows so many readings."""
-        shortage = ""
         github_reads = self.context.github_reads
-        shared = {} if github_reads is None else github_reads.find_times(sources)
-        if any(source.kind.is_on_github and source not in shared for source in sources):
-            shortage = self.find_shortage(reading_count=reading_count)
-            sources = [source for source in sources if not (shortage and source.kind.is_on_github)]
-        pins, problem = self.read_pins(sources)
-        return pins, "; ".join(filter(None, (shortage, problem)))
+        live_sources, _ = _split_sources(sources)
+        shared = {} if github_reads is None else github_reads.find_times(live_sources)
+        on_github = [source for source in sources if source.is_on_github]
+        needs_requests = any(source not in shared for source in on_github)
+        shortage = self.find_shortage(reading_count=reading_count) if needs_requests else ""
+        if not shortage:
+            return self.read_pins(sources)
+        pins, problem = self.read_pins([source for source in sources if not source.is_on_github])
+        unread_live, unread_previews = _split_sources(on_github)
+        pins += self.context.expiry.read_pins(unread_previews, shortage)
+        return pins, "; ".join(filter(None, (shortage if unread_live else "", problem)))
 
     def find_shortage(self, *, reading_count: int) -> str:
         """Return why GitHub does not allow so many more readings now, or ""."""
         github = self.context.github
         return github.transport.find_shortage(reading_count * self._github_cost) if github else ""
+
+
+def _split_sources(
+    sources: Sequence[WatchedSource],
+) -> tuple[list[LiveSource], list[ClosedPreviews]]:
+    live_sources = [source for source in sources if isinstance(source, LiveSource)]
+    return live_sources, [source for source in sources if isinstance(source, ClosedPreviews)]
 
 
 def read_all_pins(

@@ -35,6 +35,7 @@ from ci3.engine.workers.worker_process import start_worker
 from ci3.errors import AccessError, UnsupportedError
 from ci3.gc_tuning import share_malloc_arena
 from ci3.live.reader import Share, read_live_sources
+from ci3.pipeline.expired_previews import PreviewExpiry
 from ci3.pipeline.in_progress import keep_uploading_deployments
 from ci3.pipeline.pattern_listing import PatternListing
 from ci3.pipeline.planning import describe_others, make_plan
@@ -90,6 +91,7 @@ class TargetContext:
             keep_monthly=self.settings.keep_monthly,
             group_by=self.settings.group_by,
             age_from=self.settings.age_from,
+            expire_closed=self.settings.expire_closed,
         )
 
     @property
@@ -97,6 +99,16 @@ class TargetContext:
         """The effective limits of a plan."""
         settings = self.settings
         return Limits(max_delete=settings.max_delete, max_delete_bytes=settings.max_delete_bytes)
+
+    @property
+    def expiry(self) -> PreviewExpiry:
+        """The effective setting `expire-closed`, with GitHub's API."""
+        return PreviewExpiry(
+            period=self.settings.expire_closed,
+            github=self.github,
+            share=self.share,
+            clock=self.clock,
+        )
 
     def open_bucket(self) -> BucketReader:
         """Return a reader for the bucket; it has no method that deletes."""
@@ -123,7 +135,9 @@ class TargetContext:
         Deployments on which a deletion depends and that are not fully listed yet are listed, and
         all are evaluated again, until none is left. `partly_deleted` maps the names of deployments
         whose deletion has started to their fingerprints before it: they supersede no other one.
+        Raises SettingsError if `expire-closed` is set, but no repository or token.
         """
+        self.expiry.refuse_without_github()
         is_first_page_only = self.settings.age_from is AgeFrom.FIRST_OBJECT
         with self._open_scope(bucket) as full_scope:
             scope = replace(full_scope, is_first_page_only=is_first_page_only)
@@ -153,6 +167,7 @@ class TargetContext:
         unfinished = read_unfinished_deletions(
             bucket, scope.prefix, inventory, list_in_full, listed_at
         )
+        pull_requests = self.expiry.read(unfinished.inventory, pins, readings, now)
         inventory, evaluations = evaluate_with_full_listings(
             unfinished.inventory,
             self.policy,
@@ -164,6 +179,7 @@ class TargetContext:
                 MINIMUM_KEEP_COUNT,
                 started_deletions=partly_deleted,
                 partial_deletions=unfinished.by_other_runs(partly_deleted),
+                pull_requests=pull_requests,
             ),
             list_in_full,
             partly_deleted,
@@ -184,6 +200,7 @@ class TargetContext:
             needs_mfa=versioning_state.has_mfa_delete,
             journal_warnings=unfinished.warnings,
             target_names=self.select_target_names(),
+            pull_requests=pull_requests,
         )
 
     def _find_restore_period(

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 class ContextFactory:
     """Creates target contexts from what a front end provides; they share the role's credentials.
 
-    `references` are those of the workflow run, if any. `environ` has GitHub's variables.
+    `references` are those of the workflow run, if any; `references_after_close` replace them for
+    targets with `expire-closed`. `environ` has GitHub's variables.
     """
 
     environ: Mapping[str, str]
     references: Sequence[Reference]
+    references_after_close: Sequence[Reference]
     progress: Progress
     requires_identity_token: bool
     """True if a role is assumed with GitHub's identity token only.
@@ -43,9 +45,10 @@ class ContextFactory:
 
         Raises SettingsError if a role needs an identity token and the job may not request one.
         """
+        has_expiry = settings.expire_closed is not None
         return TargetContext(
             settings=settings,
-            references=self.references,
+            references=self.references_after_close if has_expiry else self.references,
             progress=self.progress,
             clock=_read_clock,
             sleep=time.sleep,

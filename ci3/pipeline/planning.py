@@ -26,6 +26,7 @@ from ci3.core.plan.checks import (
 )
 from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
+from ci3.core.retention.closed_previews import find_expiry_warnings
 from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
 from ci3.pipeline.bucket_checks import find_bucket_issues
@@ -82,6 +83,7 @@ def make_plan(
                 target_names=state.target_names,
             ),
             *issues.warnings,
+            *find_expiry_warnings(state.pull_requests),
             *state.journal_warnings,
             *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
             *find_restore_period_warnings(state.restore_period),

@@ -9,6 +9,7 @@ from ci3.core.live.sources import LiveReading
 from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Target
 from ci3.core.model.issues import PlanWarning
 from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
+from ci3.core.retention.closed_previews import NO_PULL_REQUESTS, PullRequestReading
 from ci3.core.retention.evaluation import Evaluation
 
 
@@ -32,3 +33,5 @@ class TargetState:
     """Warnings about the stored journals of unfinished runs."""
     target_names: TargetNames = NO_OTHER_TARGETS
     """The folder names of the other targets of the pattern, if the target is one of a pattern."""
+    pull_requests: PullRequestReading = NO_PULL_REQUESTS
+    """What was read for `expire-closed`."""

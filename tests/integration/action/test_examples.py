@@ -25,8 +25,8 @@ PAGE = EXAMPLES.parent / "docs/workflows.md"
 POLICY = re.search(
     "<!-- policy: several-targets -->\n```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
 )[1]
-OF_ITS_OWN = ("restore", "doctor", "several-targets")
-"""The examples that are no plan or apply of one bucket, by one job each."""
+OF_ITS_OWN = ("restore", "doctor", "several-targets", "pull-request-closed", "closed-previews")
+"""The examples that are no plan or apply of one bucket, by one job each, or delete previews."""
 
 EXPRESSIONS = {"${{ inputs.mode }}": "apply", "${{ inputs.keep-count }}": "10"}
 TOO_MANY = 3

@@ -78,6 +78,7 @@ def test_failed_comment_fails_only_a_plan(capsys, error, event, mode, expected):
         run_url="",
         api_url="",
         references=(),
+        references_after_close=(),
         pull_request=7 if event == "pull_request" else None,
         head_commit="a" * 40 if event == "push" else "",
     )

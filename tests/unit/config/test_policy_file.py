@@ -53,6 +53,7 @@ keep-weekly: 4
 keep-monthly: 0
 group-by: '(pr-\d+)-.*'
 required-file: index.html
+expire-closed: 3d
 age-from: oldest
 inventory: s3://reports/my-site/daily/2026-11-24T01-00Z/manifest.json
 max-delete: 50%
@@ -74,6 +75,7 @@ issue: changes
     assert found.protect == ("release-*", "live")
     assert [one.kind for one in found.live_from] == [LiveKind.GITHUB_DEPLOYMENTS, LiveKind.OBJECT]
     assert (str(found.keep_within), found.keep_daily, found.keep_weekly) == ("14d", 7, 4)
+    assert str(found.expire_closed) == "3d"
     assert (found.age_from, found.required_file) == (AgeFrom.OLDEST, "index.html")
     assert found.inventory.bucket == "reports"
     assert found.max_delete == DeleteLimit(amount=50, is_percent=True)

@@ -15,6 +15,7 @@ from ci3.core.live.sources import LiveKind, LiveSource
 from ci3.core.model.policy import DeleteLimit, Origin, PolicyEntry
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import ByteSize, Duration
+from ci3.errors import SettingsError
 from tests.support.paths import ROOT
 from tests.unit.config.layers import inputs, policy, resolved
 
@@ -35,6 +36,7 @@ def test_defaults_delete_nothing_and_keep_five():
     assert (settings.keep_daily, settings.keep_weekly, settings.keep_monthly) == (0, 0, 0)
     assert (settings.age_from, settings.live_from) == (AgeFrom.SPAN, ())
     assert settings.inventory is None
+    assert settings.expire_closed is None
     texts = "region prefix endpoint_url plan_file journal_file policy_file comment_id github_token"
     assert {getattr(settings, name) for name in (*texts.split(" "), "required_file")} == {""}
     assert settings.recorded == {}
@@ -66,6 +68,7 @@ def test_each_value_becomes_what_it_means():
         inventory="s3://reports/my-site/daily/2026-11-24T01-00Z/manifest.json",
         live_from="cloudfront\n\nssm:/live#commit\n",
         max_delete_bytes="1.5GiB",
+        expire_closed="3d",
     )
 
     assert (settings.bucket, settings.region) == ("my-site", "eu-central-1")
@@ -87,6 +90,17 @@ def test_each_value_becomes_what_it_means():
         LiveSource(kind=LiveKind.SSM, argument="/live", field="commit"),
     )
     assert settings.max_delete_bytes == ByteSize(text="1.5GiB", size_bytes=3 * 2**29)
+    assert settings.expire_closed == Duration(text="3d", length=timedelta(days=3))
+
+
+@pytest.mark.parametrize("text", ["0d", "0h", "36h"])
+def test_expire_closed_needs_match(text):
+    assert resolved(match=".*", expire_closed=text).recorded["expire-closed"].value == text
+    for where in ("", "ci3.yml, line 3, target 1"):
+        with pytest.raises(SettingsError) as error:
+            resolve_settings(inputs(bucket="my-site", expire_closed=text), where=where)
+        assert error.value.message.startswith(where)
+        assert "match" in error.value.hint
 
 
 def test_input_goes_before_policy_file_and_policy_file_before_default():

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier, Event
 
 import pytest
 
 from ci3.core.live.pins import Pin
+from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveSource
+from ci3.core.model.decision import ReasonCode
 from ci3.core.model.result import ObjectOutcome
+from ci3.core.retention.closed_previews import ClosedPreviews
 from ci3.engine.live_watch import LiveWatch
 from tests.support.builders import live_pin
 from tests.support.messages import words_in
@@ -201,3 +205,54 @@ def test_source_that_was_read_for_an_earlier_target_is_read_again_sooner() -> No
     world.seconds = 60.0
     world.begin("old-1")
     assert [each for each, _ in world.readings] == [(branches,)]
+
+
+UNREAD = Pin(
+    code=ReasonCode.EXPIRE_CLOSED,
+    reference=Reference(folder="pr-12"),
+    evidence="pull request #12 could not be read",
+    allows_completion=True,
+)
+PREVIEWS = ClosedPreviews(deployments=())
+
+
+def make_preview_watch(pins: Sequence[Pin], begun: Sequence[str] = ()) -> LiveWatch:
+    """Return a watch of previews that reads these pins when the next check is made."""
+    seconds = [0.0]
+    watch = LiveWatch(
+        sources=(PREVIEWS,), read_pins=lambda *_: (pins, ""), monotonic=lambda: seconds[0]
+    )
+    watch.check(begun)
+    watch.begin(begun)
+    seconds[0] = 60.0
+    return watch
+
+
+def test_preview_that_could_not_be_read_again_is_not_begun_and_the_others_are() -> None:
+    watch = make_preview_watch([UNREAD])
+    withheld = watch.check(["pr-12", "pr-13"])
+    assert {name: kept.outcome for name, kept in withheld.items()} == {
+        "pr-12": ObjectOutcome.CHANGED
+    }
+    assert watch.is_withheld("pr-12")
+    assert not watch.problem
+
+
+def test_preview_that_could_not_be_read_again_is_completed_if_it_was_begun() -> None:
+    watch = make_preview_watch([UNREAD], begun=["pr-12"])
+    assert watch.check(["pr-12"]) == {}
+    assert watch.find_reason("pr-12") == ""
+    assert watch.kept == {}
+
+
+def test_reopened_preview_is_withheld_even_if_it_was_begun() -> None:
+    watch = make_preview_watch([replace(UNREAD, allows_completion=False)], begun=["pr-12"])
+    assert watch.check(["pr-12"]).keys() == {"pr-12"}
+    assert watch.find_reason("pr-12") == UNREAD.evidence
+
+
+def test_previews_are_read_again_as_rarely_as_github() -> None:
+    watch = make_preview_watch([])
+    assert watch.is_due()
+    watch.check([])
+    assert not watch.is_due()

@@ -348,3 +348,43 @@ def test_address_that_is_none_links_nothing(changed):
     environ = {"GITHUB_SERVER_URL": "https://ghes.test", "GITHUB_REPOSITORY": "a/b"} | changed
 
     assert read_workflow_run(environ).commit_url == ""
+
+
+MAIN_COMMIT: Final = Reference(commits=(RUN_SHA,), branches=("main",))
+
+
+def merged(payload):
+    payload["pull_request"]["merged"] = True
+
+
+@pytest.mark.parametrize(
+    ("event", "ref", "change", "expected"),
+    [
+        pytest.param("", "refs/pull/2/merge", lambda _: None, (), id="not merged"),
+        pytest.param("", "refs/heads/main", merged, (MAIN_COMMIT,), id="merged"),
+        pytest.param("", "refs/pull/2/merge", merged, (Reference(commits=(RUN_SHA,)),),
+                     id="merged, with the ref of the pull request"),
+        pytest.param("pull_request_target", "refs/heads/main", lambda _: None, (MAIN_COMMIT,),
+                     id="target"),
+    ],
+)  # fmt: skip
+def test_only_the_runs_own_commit_is_left_after_a_pull_request_is_closed(
+    run_of, event, ref, change, expected
+):
+    run = run_of("pull_request closed", event=event, ref=ref, change=change)
+
+    assert run.references_after_close == expected
+    assert any(reference.pull_request == 2 for reference in run.references)
+    assert PULL_REQUEST_HEAD in commits_of(run)
+
+
+@pytest.mark.parametrize(
+    ("example", "event"),
+    [
+        *((example, "") for example in EXAMPLES["events"] if example != "pull_request closed"),
+        ("pull_request closed", "pull_request_review"),
+    ],
+)
+def test_after_every_other_event_all_references_are_left(run_of, example, event):
+    run = run_of(example, event=event, ref="refs/heads/main")
+    assert run.references_after_close == run.references

@@ -49,6 +49,8 @@ BAD_VALUES = [
     ("keep-within", "\uff11\uff14d"),
     ("keep-within", "999999w"),
     ("keep-within", "9999999999d"),
+    ("expire-closed", "3"),
+    ("expire-closed", "-3d"),
     ("keep-daily", "7.5"),
     ("keep-daily", "yes"),
     ("keep-weekly", "-1"),

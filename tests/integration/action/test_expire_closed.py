@@ -1,0 +1,348 @@
+"""Previews of closed pull requests in a workflow: which are deleted, and what keeps the others."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+
+from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA
+from tests.support.paths import ROOT
+
+NOW = datetime.now(UTC)
+MATCH = r"(pr|preview)-\d+(-\w+)?|site-\d|[0-9a-f]{40}"
+OTHERS = {f"site-{number}" for number in range(1, 7)}
+
+
+def days_ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+@pytest.fixture
+def close(github):
+    """Return a function that adds a pull request that was created and closed some days ago."""
+
+    def close(number, *, days=10.0, created=90.0, is_merged=True, branch=""):
+        github.content.open_pull_request(
+            number, f"{number:040x}", created_at=days_ago(created), branch=branch
+        )
+        github.content.close_pull_request(number, days_ago(days), is_merged=is_merged)
+
+    return close
+
+
+@pytest.fixture
+def clean(act, bucket):
+    """Return a function that applies `expire-closed`, and returns the run and what was deleted."""
+
+    def clean(event=None, environ=None, *, period="3d", **inputs):
+        before = bucket.folders()
+        settings = {"mode": "apply", "match": MATCH, "keep_count": "9", "expire_closed": period}
+        run = act(event or {}, environ=environ, **(settings | inputs))
+        return run, before - bucket.folders()
+
+    return clean
+
+
+@pytest.mark.parametrize("is_merged", [True, False])
+def test_preview_of_a_closed_pull_request_is_deleted_and_nothing_else(
+    bucket, close, clean, is_merged
+):
+    close(12, is_merged=is_merged)
+    bucket.deploy("pr-12", days=20)
+    bucket.deploy("pr-13", days=20)
+
+    run, deleted = clean()
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {"pr-12"}
+    assert "robots.txt" in bucket.content()
+
+
+def test_reopened_pull_request_keeps_its_preview(bucket, github, close, clean):
+    close(12)
+    github.content.reopen_pull_request(12)
+    bucket.deploy("pr-12", days=20)
+    assert clean()[1] == set()
+
+
+def test_pull_request_that_was_closed_within_the_period_keeps_its_preview(bucket, close, clean):
+    close(12, days=2)
+    bucket.deploy("pr-12", days=20)
+    assert clean()[1] == set()
+
+
+def test_preview_updated_after_the_closing_stays_for_the_period(bucket, close, clean):
+    close(12)
+    close(13)
+    for name, updated in (("pr-12", 2), ("pr-13", 4)):
+        bucket.deploy(name, days=20)
+        bucket.put(f"{name}/index.html", days=updated)
+    assert clean()[1] == {"pr-13"}
+
+
+def test_objects_older_than_the_pull_request_keep_the_folder(bucket, close, clean):
+    close(12, created=30)
+    bucket.deploy("pr-12", days=20)
+    bucket.put("pr-12/older.txt", days=31)
+    assert clean()[1] == set()
+
+
+def test_build_number_and_bare_numbers_and_commits_are_no_previews(bucket, close, clean):
+    for number in (12, 13):
+        close(number, days=80)
+    merged = f"{12:040x}"
+    bucket.deploy("preview-13", days=20)  # build 13, of another pull request
+    for name in ("12", merged, "pr-12-3", "build-12"):
+        bucket.deploy(name, days=60)
+    assert clean(match=".*", age_from="span")[1] == set()
+
+
+def test_issue_and_unknown_number_keep_the_folder_and_warn(bucket, github, clean):
+    github.content.open_pull_request(99, "0" * 40)
+    bucket.deploy("pr-12", days=20)
+
+    run, deleted = clean()
+
+    assert deleted == set()
+    assert any("expire-closed" in message for message in run.annotations("warning"))
+
+
+def test_pull_request_of_a_fork_is_one_of_this_repository(bucket, close, clean):
+    close(12, branch="main")  # the branch of the fork
+    bucket.deploy("pr-12", days=20)
+    bucket.deploy("site-7", days=1)
+    assert clean()[1] == {"pr-12"}
+
+
+def test_branch_that_is_named_like_a_preview_is_kept_by_its_live_source(
+    bucket, github, close, clean
+):
+    close(12)
+    close(13)
+    github.content.branches["pr-12"] = "1" * 40
+    for name in ("pr-12", "pr-13"):
+        bucket.deploy(name, days=9)
+    assert clean(live_from="branches")[1] == {"pr-13"}
+
+
+def test_fetching_failure_keeps_the_previews_and_the_rest_of_the_plan_goes_on(
+    bucket, github, close, clean
+):
+    close(12)
+    bucket.deploy("pr-12", days=20)
+    github.fail_next("GET", "pulls", 403, {"message": "no"})
+
+    run, deleted = clean(keep_count="6", group_by="(site|pr).*")
+    assert deleted == set()
+    assert any("could not read" in message for message in run.annotations("warning"))
+    github.fail_next("GET", "pulls", 403, {"message": "no"})
+    run, deleted = clean(keep_count="4", group_by="(site|pr).*")
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {"site-1", "site-2"}
+
+
+def test_three_hundred_closed_ones_take_few_requests(bucket, github, close, clean):
+    for number in range(1, 301):
+        close(number)
+        bucket.put(f"pr-{number}/index.html", days=20)
+
+    run, deleted = clean()
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {f"pr-{number}" for number in range(1, 301)}
+    assert bucket.folders() - {".ci3"} == OTHERS
+    lists = [request for request in github.requests if request.path.endswith("/pulls")]
+    assert len(lists) == 3 * 3  # for the plan, before the deletion, at its end
+    assert not [request for request in github.requests if "/pulls/" in request.path]
+
+
+def test_open_ones_of_a_live_source_are_not_read_again(bucket, github, close, clean):
+    for number in (12, 13):
+        github.content.open_pull_request(number, f"{number:040x}", created_at=days_ago(90))
+    close(14)
+    for name in ("pr-12-a1b2c3d", "pr-12-b1b2c3d", "pr-13", "pr-14"):
+        bucket.deploy(name, days=20)
+
+    assert clean(live_from="open-pull-requests")[1] == {"pr-14"}
+
+    assert {request.path.rpartition("/")[2] for request in github.requests} & {"12", "13"} == set()
+
+
+def test_group_of_one_is_deleted(bucket, close, clean):
+    close(12)
+    bucket.deploy("pr-12-a1b2c3d", days=20)
+    bucket.deploy("pr-12-b1b2c3d", days=21)
+    assert clean(group_by=r"(pr-\d+)-.*")[1] == {"pr-12-a1b2c3d", "pr-12-b1b2c3d"}
+
+
+def test_last_deployment_of_production_stays_when_previews_were_newer(bucket, close, act):
+    close(12)
+    bucket.deploy("app/site-1", days=50)
+    bucket.deploy("app/pr-12", days=20)
+
+    run = act({}, mode="apply", prefix="app", match=MATCH, keep_count="1", expire_closed="3d")
+
+    assert run.exit_code == 0, run.log
+    assert {key.split("/")[1] for key in bucket.content() if key.startswith("app/")} - {".ci3"} == {
+        "site-1"
+    }
+
+
+@pytest.mark.parametrize(
+    ("inputs", "environ"),
+    [
+        pytest.param({"protect": "pr-12"}, {}, id="protect"),
+        pytest.param({"protect": "pr-*"}, {}, id="glob"),
+        pytest.param({"live_from": "object:live.txt"}, {}, id="live"),
+        pytest.param({}, {"GITHUB_REF": "refs/heads/pr/12"}, id="branch of this run"),
+        pytest.param({}, {"GITHUB_REF": "refs/pull/12/merge"}, id="number of this run"),
+        pytest.param({"max_delete": "0"}, {}, id="limit"),
+    ],
+)
+def test_pins_and_limits_hold(bucket, close, clean, inputs, environ):
+    close(12)
+    bucket.deploy("pr-12", days=20)
+    bucket.put("live.txt", body=b"pr-12")
+    assert clean({}, environ, **inputs)[1] == set()
+
+
+def test_commit_of_this_run_keeps_the_preview(bucket, close, clean):
+    close(12)
+    bucket.deploy(f"pr-12-{MERGE_SHA[:6]}1", days=20)
+    bucket.deploy(f"pr-12-1{HEAD_SHA[:7]}", days=20)
+    assert clean({}, {"GITHUB_SHA": f"{MERGE_SHA[:6]}1{'0' * 33}"})[1] == {f"pr-12-1{HEAD_SHA[:7]}"}
+
+
+def test_unfinished_upload_keeps_an_incomplete_preview(bucket, close, clean):
+    close(12)
+    close(13)
+    for name in ("pr-12", "pr-13"):
+        bucket.deploy(name, days=20)
+    for name in OTHERS:
+        bucket.put(f"{name}/index.html", days=8)
+    bucket.begin_upload("pr-12/index.html", days=0.1)
+    run, deleted = clean(required_file="index.html")
+    assert run.exit_code == 0, run.log
+    assert deleted == {"pr-13"}
+
+
+CLOSED = {
+    "action": "closed",
+    "number": 12,
+    "pull_request": {"number": 12, "merged": False, "head": {"sha": HEAD_SHA, "ref": "topic"}},
+}
+CLOSED_RUN = {"GITHUB_REF": "refs/pull/12/merge"}
+
+
+def test_event_that_closes_a_pull_request_deletes_its_preview_at_once(bucket, close, clean):
+    close(12, days=0, is_merged=False)
+    close(13, days=1)
+    names = ("pr-12", f"pr-12-{HEAD_SHA[:6]}1", "pr-12-c1b2c3d", "pr-13", "pr-14")
+    for name in names:
+        bucket.put(f"{name}/index.html", days=0.001)
+
+    run, deleted = clean(CLOSED, CLOSED_RUN, period="0d")
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {*names} - {"pr-14"}
+
+
+def test_event_that_closes_a_pull_request_keeps_its_preview_without_the_setting(
+    bucket, close, clean
+):
+    close(12, days=0)
+    bucket.put("pr-12/index.html", days=90)
+    assert "pr-12" not in clean(CLOSED, CLOSED_RUN, period="", keep_count="1")[1]
+
+
+def test_event_of_an_open_pull_request_keeps_its_preview(bucket, close, clean):
+    close(12)  # closed by now
+    bucket.put("pr-12/index.html", days=20)
+    assert clean({**CLOSED, "action": "synchronize"}, CLOSED_RUN, period="0d")[1] == set()
+
+
+def test_reopened_pull_request_of_a_repeated_event_keeps_its_preview(bucket, github, close, clean):
+    close(12)
+    github.content.reopen_pull_request(12)
+    bucket.put("pr-12/index.html", days=20)
+    assert clean(CLOSED, CLOSED_RUN, period="0d")[1] == set()
+
+
+def test_commit_that_a_merge_creates_stays_pinned(bucket, close, clean):
+    close(12, days=0)
+    bucket.deploy(MERGE_SHA, days=90)
+    bucket.put("pr-12/index.html", days=0.001)
+    event = {**CLOSED, "pull_request": {**CLOSED["pull_request"], "merged": True}}
+
+    run, deleted = clean(event, {"GITHUB_REF": "refs/heads/main"}, period="0d", keep_count="6")
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {"pr-12"}
+
+
+def test_each_target_of_a_pattern_is_decided_alone_and_shares_what_is_read(
+    bucket, github, close, clean
+):
+    close(12)
+    for app in ("a", "b", "c"):
+        bucket.deploy(f"apps/{app}/pr-12", days=20 if app != "c" else 1)
+        bucket.deploy(f"apps/{app}/pr-13", days=20)
+
+    run, _ = clean(prefix="apps/*")
+
+    assert run.exit_code == 0, run.log
+    left = {"/".join(key.split("/")[1:3]) for key in bucket.content() if key.startswith("apps/")}
+    assert {name for name in left if ".ci3" not in name} == {"a/pr-13", "b/pr-13", "c/pr-12",
+                                                            "c/pr-13"}  # fmt: skip
+    numbers = [request.path for request in github.requests if "/pulls" in request.path]
+    assert len(numbers) <= 6
+
+
+def test_versioned_bucket_and_delete_versions(bucket, close, clean):
+    bucket.enable_versioning()
+    close(12)
+    bucket.deploy("pr-12", days=20)
+
+    run, deleted = clean(delete_versions="true")
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {"pr-12"}
+    assert not [key for key, _ in bucket.versions() if key.startswith("pr-12/")]
+
+
+def test_lifecycle_engine_deletes_expired_previews_directly(bucket, close, clean):
+    close(12, created=400)
+    bucket.deploy("pr-12", days=90)
+    bucket.deploy("site-0", days=95)
+
+    run, deleted = clean(engine="lifecycle", keep_count="6", group_by="(pr|site)-.*")
+
+    assert run.exit_code == 0, run.log
+    assert deleted == {"pr-12"}
+    assert b"site-0/" in bucket.lifecycle
+    assert b"pr-12" not in bucket.lifecycle
+
+
+@pytest.mark.parametrize("example", ["pull-request-closed", "closed-previews"])
+def test_example_deletes_the_previews_of_closed_pull_requests(bucket, close, act, example):
+    is_closing = example == "pull-request-closed"
+    expected = {"pr-12-a1b2c3d", "pr-12-b1b2c3d", "pr-13"} if is_closing else {"pr-13"}
+    workflow = yaml.safe_load((ROOT / f"examples/{example}.yml").read_text(encoding="utf-8"))
+    [job] = workflow["jobs"].values()
+    inputs = {
+        name.replace("-", "_"): str(value) for name, value in job["steps"][-1]["with"].items()
+    }
+    close(12, days=0.01)
+    close(13)
+    for name in ("pr-12-a1b2c3d", "pr-12-b1b2c3d"):
+        bucket.deploy(name, days=0.02)
+    for name in ("pr-13", "pr-14", "pr-15-a1b2c3d"):
+        bucket.deploy(name, days=20)
+    before = bucket.folders()
+
+    run = act(CLOSED, environ=CLOSED_RUN, **inputs) if is_closing else act({}, **inputs)
+
+    assert run.exit_code == 0, run.log
+    assert before - bucket.folders() == expected
+    assert job["permissions"]["pull-requests"] == "read"

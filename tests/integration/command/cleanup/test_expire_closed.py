@@ -1,0 +1,215 @@
+"""`expire-closed` in commands: plans, what is read again before a deletion, and wrong settings."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ci3.cli.main import main
+from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
+from tests.support.plan_issues import deployment_reasons, warning_codes
+from tests.support.s3.bucket import Bucket
+from tests.support.s3.inventory_reports import report_of
+
+NOW = datetime.now(UTC)
+RULES = ("--keep-count", "9", "--match", r"(pr-\d+|main)(-\w+)?", "--expire-closed", "3d")
+
+
+@pytest.fixture
+def github(monkeypatch) -> Iterator[FakeGitHub]:
+    """A repository with three pull requests that were closed 10 days ago."""
+    with FakeGitHub() as github:
+        monkeypatch.setenv("GITHUB_API_URL", github.url)
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+        for number in (12, 13, 14):
+            created_at = NOW - timedelta(days=90)
+            github.content.open_pull_request(number, f"{number:040x}", created_at=created_at)
+            github.content.close_pull_request(number, NOW - timedelta(days=10), is_merged=True)
+        yield github
+
+
+@pytest.fixture
+def site(site: Bucket) -> Bucket:
+    """A bucket with a preview of each pull request, and the main branch."""
+    for number in (12, 13, 14):
+        site.deploy(f"pr-{number}", days=20)
+    site.deploy("main", days=40)
+    return site
+
+
+def call_before_rereading(github: FakeGitHub, action: Callable[[], object]) -> None:
+    """Call an action once the plan is made, before its pull requests are read again."""
+    answer, counts = github.answer, itertools.count(1)
+
+    def answer_counted(received):
+        if "/pulls" in received.path and next(counts) == 2:
+            action()
+        return answer(received)
+
+    github.answer = answer_counted
+
+
+def run(site: Bucket, command: str, *more: str, rules=RULES) -> int:
+    return main([command, *more, *site.options(), *rules])
+
+
+def test_plan_shows_the_evidence(site, github, capsys, assert_screen):
+    github.content.reopen_pull_request(13)
+
+    assert run(site, "plan-cleanup", "--output", "json") == 0
+
+    text = capsys.readouterr().out
+    assert deployment_reasons(text, "pr-12").keys() == {"expire-closed"}
+    assert deployment_reasons(text, "pr-13").keys() == {"keep-count"}
+    assert json.loads(text)["policy"]["expire-closed"]["value"] == "3d"
+    assert run(site, "plan-cleanup") == 0
+    assert_screen(capsys.readouterr().out, has_table=True)
+    assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
+
+
+@pytest.mark.parametrize("name", ["pr-12", "pr-13", "main"])
+def test_explanation_shows_the_rule(site, github, capsys, assert_screen, name):
+    github.content.reopen_pull_request(13)
+    assert run(site, "explain", name) == 0
+    assert_screen(capsys.readouterr().out)
+
+
+def test_pull_request_that_is_reopened_after_the_plan_keeps_its_preview(
+    site, github, capsys, assert_screen
+):
+    call_before_rereading(github, lambda: github.content.reopen_pull_request(13))
+
+    assert run(site, "cleanup", "--auto-approve") == 3
+
+    assert site.folders() == {"main", "pr-13"}
+    assert_screen(capsys.readouterr().out)
+
+
+def test_pull_request_that_is_closed_again_after_the_plan_starts_the_clock_again(site, github):
+    yesterday = NOW - timedelta(days=1)
+    call_before_rereading(github, lambda: github.content.close_pull_request(13, yesterday))
+
+    assert run(site, "cleanup", "--auto-approve") == 3
+
+    assert site.folders() == {"main", "pr-13"}
+
+
+def test_failure_after_the_plan_keeps_the_previews_and_deletes_the_rest(
+    site, github, capsys, assert_screen
+):
+    for days, commit in enumerate(("a1b2c3d", "b1b2c3d"), start=60):
+        site.deploy(f"main-{commit}", days=days)
+    no = {"message": "no"}
+    call_before_rereading(github, lambda: github.fail_next("GET", "pulls", 403, no))
+
+    rules = (*RULES, "--keep-count", "1", "--group-by", "(pr|main).*")
+    assert run(site, "cleanup", "--auto-approve", rules=rules) == 3
+
+    assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
+    assert_screen(capsys.readouterr().out)
+
+
+def test_saved_plan_is_compared_with_the_state_of_now(site, github):
+    assert run(site, "plan-cleanup", "--plan-file", "plan.json") == 0
+    github.content.reopen_pull_request(13)
+    location = site.options()
+
+    options = ("--plan-file", "plan.json", "--auto-approve")
+    assert main(["cleanup", *location, *options]) == 5
+    assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
+    assert main(["cleanup", *location, *options, "--skip-changed"]) == 0
+
+    assert site.folders() == {"main", "pr-13"}
+
+
+def test_saved_plan_deletes_nothing_while_github_fails(site, github):
+    assert run(site, "plan-cleanup", "--plan-file", "plan.json") == 0
+    github.fail_next("GET", "pulls", 403, {"message": "no"})
+
+    options = ("--plan-file", "plan.json", "--auto-approve", "--skip-changed")
+    main(["cleanup", *site.options(), *options])
+
+    assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
+
+
+@pytest.mark.parametrize("more", [(), ("--required-file", "file-00000")])
+def test_interrupted_deletion_is_resumed_with_the_state_of_now(site, proxy, github, more):
+    rules = (*RULES, "--group-by", r"(pr-\d+|main).*", *more)
+    left = {"pr-12/file-00001", "pr-13/file-00001", "pr-14/file-00001"}
+    proxy.refuse(left, "AccessDenied")
+    options = ("--auto-approve", "--journal-file", "journal.jsonl")
+    assert run(site, "cleanup", *options, rules=rules) != 0
+    assert {key for key in site.content() if key.startswith("pr-")} == left
+    proxy.forget_rules()
+    github.content.reopen_pull_request(12)
+
+    main(["cleanup", *site.options(), "--resume", "journal.jsonl", "--auto-approve"])
+
+    assert site.folders() == {"main", "pr-12"}
+
+
+def test_failure_of_the_plan_is_a_warning(site, github, capsys, assert_screen):
+    github.fail_next("GET", "pulls", 403, {"message": "no"})
+    assert run(site, "plan-cleanup", "--output", "json") == 0
+    assert warning_codes(capsys.readouterr().out) == ["expire-closed"]
+    github.fail_next("GET", "pulls", 403, {"message": "no"})
+    assert run(site, "plan-cleanup") == 0
+    assert_screen(capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("github")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (variable, *arguments)
+        for variable in ("GITHUB_TOKEN", "GITHUB_REPOSITORY")
+        for arguments in (["plan-cleanup"], ["cleanup"], ["explain", "pr-12"])
+    ],
+)
+def test_token_and_repository_are_required(site, monkeypatch, capsys, assert_screen, arguments):
+    monkeypatch.delenv(arguments[0])
+
+    assert run(site, *arguments[1:]) == 2
+
+    assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
+    assert_screen(capsys.readouterr().err, is_shared=True)
+
+
+def test_policy_file_has_the_setting_and_other_commands_accept_it(site, github, capsys):
+    policy = f"bucket: {site.name}\nmatch: '(pr-\\d+|main)(-\\w+)?'\nexpire-closed: 3d\n"
+    Path("policy.yml").write_text(policy, encoding="utf-8")
+    options = ("--policy-file", "policy.yml", "--endpoint-url", site.endpoint_url)
+
+    assert main(["cleanup", *options, "--auto-approve"]) == 0
+
+    assert site.folders() == {"main"}
+    requests = len(github.requests)
+    for command in (["list-deployments"], ["list-objects", "main"], ["simulate"]):
+        assert main([*command, *options]) == 0
+    assert main(["iam-policy", "apply", "--policy-file", "policy.yml"]) == 0
+    assert len(github.requests) == requests
+    capsys.readouterr()
+    assert main(["doctor", *options]) == 0
+    assert len(github.requests) == requests  # no preview is left
+
+
+def test_report_that_is_older_than_an_upload_deletes_nothing_that_was_updated(site, github):
+    """The report has the preview as it was 20 days ago; it was deployed again yesterday."""
+    url = report_of(site).deliver(site)
+    site.put("pr-13/index.html", days=1)
+    before = site.folders()
+
+    assert run(site, "cleanup", "--auto-approve", "--inventory", url) == 0
+
+    assert before - site.folders() == {"pr-12", "pr-14"}
+
+
+@pytest.mark.parametrize("age_from", ["span", "oldest", "newest", "first-object", "name"])
+def test_last_upload_counts_whatever_defines_the_age(site, github, age_from):
+    site.put("pr-13/z.html", days=1)
+    assert run(site, "cleanup", "--auto-approve", "--age-from", age_from) == 0
+    assert site.folders() == {"main", "pr-13"}
