@@ -82,7 +82,8 @@ class LiveWatch:
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._read_at = {**dict.fromkeys(self.sources, self.read_at), **self.earlier_read_at}
+        self._read_at = dict.fromkeys(self.sources, self.read_at)
+        self._read_at.update(self.earlier_read_at.items())
         self._set_due_at()
 
     @property

@@ -158,10 +158,8 @@ def check_preview(
     if pull_request is None:
         if number in reading.missing:
             return _keep(f"{subject} does not exist")
-        problem = f": {reading.problem}" if reading.problem else ""
-        return ExpiryCheck(
-            is_expired=False, message=f"{subject} could not be read{problem}", is_known=False
-        )
+        how = f"could not be read: {reading.problem}" if reading.problem else "was not read"
+        return ExpiryCheck(is_expired=False, message=f"{subject} {how}", is_known=False)
     return _check_times(deployment.oldest_at, subject, pull_request, period, now)
 
 

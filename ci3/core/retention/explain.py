@@ -71,7 +71,10 @@ def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
         is_newest = evaluation.successor is None
         condition = "there is a newer complete one" if is_newest else "uploads to it have ended"
         return f"Kept for now. The keep rules apply once {condition}."
-    return _outlook_by_rules(evaluation, codes, keep_within)
+    outlook = _outlook_by_rules(evaluation, codes, keep_within)
+    return (
+        outlook if evaluation.expiry is None else f"{outlook} expire-closed may delete it earlier."
+    )
 
 
 def _outlook_by_rules(
