@@ -4,7 +4,11 @@ import pytest
 
 from ci3.core.live.references import Reference
 from ci3.errors import GitHubError, SettingsError
-from ci3.github.run_references import complete_references, find_pull_request
+from ci3.github.run_references import (
+    complete_references,
+    find_pull_request,
+    select_references_after_close,
+)
 from ci3.github.workflow_run import Lookup, WorkflowRun
 from tests.support.github.fake_github import REPOSITORY
 from tests.support.golden import assert_messages
@@ -17,7 +21,10 @@ TRIGGER = Reference(commits=(HEAD,), branches=("topic",))
 
 def make_run(**fields):
     empty = {"run_url": "", "api_url": "", "pull_request": None, "references": (MAIN,)}
-    return WorkflowRun(repository=REPOSITORY, **empty | fields)
+    fields = empty | fields
+    return WorkflowRun(
+        repository=REPOSITORY, **{"references_after_close": fields["references"]} | fields
+    )
 
 
 COMMENT = make_run(pull_request=7, references=(MAIN, Reference(pull_request=7)), lookup=Lookup.HEAD)
@@ -95,3 +102,19 @@ def test_messages_are_the_golden_ones(fake, api):
             complete_references(run, api)
         cases[f"{name}, no permission"] = denied.value
     assert_messages(__file__, cases.items())
+
+
+def test_targets_with_expire_closed_keep_what_was_read_from_github_too(fake, api):
+    fake.content.open_pull_request(7, HEAD, branch="topic")
+    references = complete_references(COMMENT, api)
+    assert select_references_after_close(COMMENT, references) == references
+
+
+def test_targets_with_expire_closed_do_not_keep_the_pull_request_that_is_closed():
+    closing = make_run(
+        pull_request=7,
+        references=(MAIN, Reference(pull_request=7)),
+        references_after_close=(MAIN,),
+    )
+    references = complete_references(closing, None)
+    assert select_references_after_close(closing, references) == (MAIN,)
