@@ -52,11 +52,14 @@ class PreviewExpiry:
         readings: Iterable[LiveReading],
         now: datetime,
     ) -> PullRequestReading:
-        """Return the pull requests that a plan needs; those listed as open are not read again."""
+        """Return the pull requests that a plan needs, without those of pinned previews.
+
+        Pull requests that a live source lists as open are pinned.
+        """
         if self.period is None:
             return NO_PULL_REQUESTS
         open_numbers = select_open_numbers(readings)
-        numbers = select_numbers(inventory.deployments, pins, self.period, now) - open_numbers
+        numbers = select_numbers(inventory.deployments, pins, self.period, now)
         return replace(self._read(numbers), wanted=numbers, open_numbers=open_numbers)
 
     def read_pins(self, sources: Iterable[ClosedPreviews], shortage: str = "") -> tuple[Pin, ...]:

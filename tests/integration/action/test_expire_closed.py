@@ -166,7 +166,10 @@ def test_open_ones_of_a_live_source_are_not_read_again(bucket, github, close, cl
 
     assert clean(live_from="open-pull-requests")[1] == {"pr-14"}
 
-    assert {request.path.rpartition("/")[2] for request in github.requests} & {"12", "13"} == set()
+    requests = [request for request in github.requests if "/pulls" in request.path]
+    singles = {request.path.rpartition("/")[2] for request in requests if not request.query}
+    assert singles == {"14"}
+    assert {request.query["state"] for request in requests if request.query} == {"open"}
 
 
 def test_group_of_one_is_deleted(bucket, close, clean):
