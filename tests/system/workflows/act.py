@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.github.fake_github import TOKEN
@@ -192,13 +193,22 @@ def stand_in(used: str) -> Path:
     return STAND_INS / used.partition("@")[0].split("/")[1]
 
 
-def make_repository(folder: Path, action: Path, *, api_url: str = "") -> Path:
-    """Make a repository with the action in it, whose image is the one under test.
+def make_repository(
+    folder: Path,
+    action: Path,
+    *,
+    api_url: str = "",
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
+    """Make a repository with the action in it, whose image is the one under test, and with files.
 
     With `api_url` the action asks GitHub there where its input is not set: act overrules the
     variable that a runner would say it with.
     """
     folder.mkdir()
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
     text = action.read_text(encoding="utf-8")
     image = f"docker://{os.environ[IMAGE_VARIABLE]}"
     text = _replaced(text, "image: Dockerfile", f"image: {image}")

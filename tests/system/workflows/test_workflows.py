@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from tests.support.github.fake_github import FakeGitHub
+from tests.support.github.fake_github import REPOSITORY, FakeGitHub
 from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST, PULL_REQUEST_NUMBER
 from tests.support.journals import read_outcomes, read_records
 from tests.support.paths import ROOT
@@ -26,7 +27,11 @@ from tests.system.workflows.act import (
 pytestmark = needs_image
 
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
-COMMITS = [{f"{one * 40}/index.html": one.encode()} for one in "cde"]
+COMMIT_NAMES = [digit * 40 for digit in "cde"]
+COMMITS = [{f"{name}/index.html": name.encode()} for name in COMMIT_NAMES]
+UNKNOWN_TO_ACT = re.compile(r"\n +(deployment: false|queue: max)\b[^\n]*")
+"""Keys of workflows that GitHub has and act refuses."""
+
 PUSH = {"ref": "refs/heads/main", "after": HEAD_SHA}
 
 
@@ -44,7 +49,14 @@ def world(tmp_path_factory) -> Iterator[World]:
         running_seaweedfs() as s3,
         running_engine(tmp_path_factory.mktemp("engine")) as engine,
     ):
-        s3.seed({"planned": RELEASES, "pushed": RELEASES, "my-site": COMMITS})
+        s3.seed(
+            {
+                "planned": RELEASES,
+                "pushed": RELEASES,
+                "my-site": COMMITS,
+                "my-previews": COMMITS,
+            }
+        )
         yield World(s3=s3, engine=engine)
 
 
@@ -91,38 +103,80 @@ def test_push_applies_and_the_next_step_gets_the_outputs(world, repository):
     assert world.s3.content("pushed") == RELEASES[2]
 
 
-def test_example_with_an_approval_hands_the_plan_from_one_job_to_the_other(world, tmp_path):
-    """The example, with two differences.
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """An example workflow as act runs it: with the action of this tree, and without a network."""
 
-    It keeps two deployments, because more take a second each; and `deployment: false` is removed,
-    because act does not know it.
-    """
-    text = (ROOT / "examples/scheduled.yml").read_text(encoding="utf-8")
-    assert text.count("keep-count: 10\n") == 1
-    workflow = tmp_path / "scheduled.yml"
-    text, count = re.subn(r"\n +deployment: false[^\n]*", "", text)
-    assert count == 1
-    workflow.write_text(text.replace("keep-count: 10\n", "keep-count: 2\n"), encoding="utf-8")
-    artifacts = tmp_path / "artifacts"
-    artifacts.mkdir()
+    name: str
+    world: World
+    folder: Path
 
-    with FakeGitHub() as github:
-        action = make_repository(tmp_path / "ci3", ROOT / "action.yml", api_url=github.url)
-        log = run_workflow(
-            make_repository(tmp_path / "storefront", ROOT / "action.yml"),
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
+    def run(
+        self,
+        github: FakeGitHub,
+        event_name: str,
+        event: object = None,
+        *,
+        values: Mapping[str, str],
+        files: Mapping[str, str] = MappingProxyType({}),
+    ) -> WorkflowLog:
+        """Run the workflow in a repository with `files`; `values` are replaced in its text."""
+        text = (ROOT / f"examples/{self.name}").read_text(encoding="utf-8")
+        for old, new in values.items():
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        workflow = self.folder / self.name
+        workflow.write_text(UNKNOWN_TO_ACT.sub("", text), encoding="utf-8")
+        self.artifacts.mkdir()
+        action = make_repository(self.folder / "ci3", ROOT / "action.yml", api_url=github.url)
+        return run_workflow(
+            make_repository(self.folder / "storefront", ROOT / "action.yml", files=files),
             workflow,
-            "workflow_dispatch",
-            engine=world.engine,
-            env={"AWS_ENDPOINT_URL": world.s3.url, "ARTIFACTS": str(artifacts)},
+            event_name,
+            event,
+            engine=self.world.engine,
+            env={"AWS_ENDPOINT_URL": self.world.s3.url, "ARTIFACTS": str(self.artifacts)},
             actions={
                 used: action if used == "OWNER/ci3@v0" else stand_in(used)
                 for used in used_actions(text)
+                if "checkout@" not in used  # act copies the repository itself
             },
         )
 
+
+def test_example_for_pull_requests_comments_with_its_policy(world, tmp_path):
+    example = Example(name="pull-request.yml", world=world, folder=tmp_path)
+    head = {**PULL_REQUEST["pull_request"]["head"], "repo": {"full_name": REPOSITORY}}
+    pull_request = {**PULL_REQUEST["pull_request"], "head": head}
+    with FakeGitHub() as github:
+        log = example.run(
+            github,
+            "pull_request",
+            {"pull_request": pull_request},
+            values={"bucket: my-site\n": "bucket: my-previews\n"},
+            files={".github/cleanup.yml": "keep-count: 2\n"},
+        )
+        comments = github.comments(PULL_REQUEST_NUMBER)
+
+    assert (log.exit_code, log.results()) == (0, {"plan": "success"}), log.text
+    (comment,) = comments
+    assert COMMIT_NAMES[0][:7] in comment.body
+    assert world.s3.content("my-previews") == COMMITS[0] | COMMITS[1] | COMMITS[2]
+
+
+def test_example_on_a_schedule_applies_the_plan_of_its_first_job(world, tmp_path):
+    """The example keeps two deployments instead of ten: more take a second each."""
+    example = Example(name="scheduled.yml", world=world, folder=tmp_path)
+    with FakeGitHub() as github:
+        log = example.run(github, "schedule", values={"keep-count: 10\n": "keep-count: 2\n"})
+
     assert (log.exit_code, log.results()) == (0, {"plan": "success", "apply": "success"}), log.text
     assert world.s3.content("my-site") == COMMITS[1] | COMMITS[2]
-    plan = json.loads((artifacts / "ci3-plan/plan.json").read_text())
-    (journal,) = (artifacts / "ci3-journal").iterdir()
+    plan = json.loads((example.artifacts / "ci3-plan/plan.json").read_text())
+    (journal,) = (example.artifacts / "ci3-journal").iterdir()
     assert read_records(journal)[0]["plan_id"] == plan["plan_id"]
     assert len(read_outcomes(read_records(journal))) == 1
