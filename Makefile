@@ -41,9 +41,9 @@ check: $(VENV)/test
 	$(BIN)/python -m tools.retired_words
 	$(BIN)/python -m tools.docs.generate --check
 	$(BIN)/actionlint .github/workflows/*.yml examples/*.yml tests/system/workflows/workflow.yml
-	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml \
+	$(BIN)/zizmor --offline --quiet --min-severity low .github action.yml python/action.yml \
 	  examples/*.yml tests/system/workflows/workflow.yml tests/system/workflows/stand_ins/*/action.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml python/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
 	  .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
@@ -85,10 +85,10 @@ outputs: $(VENV)/test
 pictures: $(VENV)/test
 	$(BIN)/python -m tools.docs.pictures
 
-# Lock what the image installs; UPGRADE=--upgrade takes newer releases. What is used
+# Lock what the image and python/action.yml install; UPGRADE=--upgrade takes newer releases. What is used
 # of actions-toolkit and of rich imports nothing that NOT_IN_IMAGE names.
 lock: $(VENV)/test
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url $(foreach name,$(NOT_IN_IMAGE),--no-emit-package $(name)) \
 	  --custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
 
