@@ -1,4 +1,4 @@
-"""Entry point of the container: the command with arguments, the action without them."""
+"""Entry point of both actions and of the image: the command with arguments, else the action."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str], environment_names: Iterable[str]) -> int:
 
 
 def is_workflow(environment_names: Iterable[str]) -> bool:
-    """Return True if a workflow's runner started the container."""
+    """Return True if a workflow's runner started this process."""
     return any(name == "GITHUB_ACTIONS" or name.startswith("INPUT_") for name in environment_names)
 
 

@@ -18,7 +18,7 @@ from tests.support.s3.moto_s3 import CREDENTIALS, MotoBucket, new_bucket, runnin
 
 share_botocore_caches()
 
-ONE_WORKER_FOLDERS = ("real_s3", "wheel", "workflows")
+ONE_WORKER_FOLDERS = ("python_action", "real_s3", "wheel", "workflows")
 """Folders whose tests run in one worker, because they share servers that are slow to start."""
 
 

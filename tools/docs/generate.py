@@ -1,4 +1,4 @@
-"""Generates action.yml, tables in the docs, and JSON Schemas from the code.
+"""Generates the action files, tables in the docs, and JSON Schemas from the code.
 
 Run as `python -m tools.docs.generate`. With `--check` it writes nothing and fails if a file is not
 up to date.
@@ -50,9 +50,36 @@ def format_action_yml() -> str:
     """Return action.yml. Its image is kept: the release commits the one of a published version."""
     current = (ROOT / "action.yml").read_text(encoding="utf-8")
     image = re.search(r"^  image: (.+)$", current, re.MULTILINE)
+    outputs = [line for name, doc in OUTPUTS.items() for line in _format_output(name, doc)]
+    runs = ["runs:", "  using: docker", f"  image: {image[1] if image else 'Dockerfile'}"]
+    return "\n".join([*_format_inputs(NAME), *outputs, *runs]) + "\n"
+
+
+def format_python_action_yml() -> str:
+    """Return python/action.yml: the same inputs and outputs, on the runner's Python."""
+    outputs = [
+        line
+        for name, doc in OUTPUTS.items()
+        for line in (*_format_output(name, doc), f"    value: ${{{{ steps.ci3.outputs.{name} }}}}")
+    ]
+    runs = [
+        "runs:",
+        "  using: composite",
+        "  steps:",
+        "    - id: ci3",
+        "      shell: sh",
+        "      env:",
+        "        CI3_INPUTS: ${{ toJSON(inputs) }}",
+        '      run: . "$GITHUB_ACTION_PATH/start.sh"',
+    ]
+    return "\n".join([*_format_inputs(f"{NAME} without Docker"), *outputs, *runs]) + "\n"
+
+
+def _format_inputs(name: str) -> list[str]:
+    """Return the lines of an action's file up to its outputs."""
     lines = [
         "# Written by `make docs` from ci3/config/settings.py.",
-        f"name: {NAME}",
+        f"name: {name}",
         f"description: {_quote(DESCRIPTION)}",
         "author: The ci3 authors",
         "branding:",
@@ -68,11 +95,11 @@ def format_action_yml() -> str:
         ]
         if setting.action_default:
             lines.append(f"    default: {setting.action_default}")
-    lines.append("outputs:")
-    for name, doc in OUTPUTS.items():
-        lines += [f"  {name}:", f"    description: {_quote(doc)}"]
-    lines += ["runs:", "  using: docker", f"  image: {image[1] if image else 'Dockerfile'}"]
-    return "\n".join(lines) + "\n"
+    return [*lines, "outputs:"]
+
+
+def _format_output(name: str, doc: str) -> list[str]:
+    return [f"  {name}:", f"    description: {_quote(doc)}"]
 
 
 def _default_note(setting: Setting) -> str:
@@ -227,6 +254,7 @@ def main() -> int:
     }
     files = {
         "action.yml": format_action_yml(),
+        "python/action.yml": format_python_action_yml(),
         **pages,
         "docs/plan.schema.json": build_plan_schema(),
         "docs/journal.schema.json": journal_schema(),

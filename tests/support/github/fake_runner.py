@@ -83,10 +83,14 @@ class FakeStep:
 
 
 def read_outputs(text: str) -> dict[str, str]:
-    """Parse a file of outputs; the last value of a name counts."""
+    """Parse a file of outputs, `name=value` or in blocks; the last value of a name counts."""
     outputs = {}
     lines = iter(text.split("\n"))
     for line in filter(None, lines):
+        name, has_equals_sign, line_value = line.partition("=")
+        if has_equals_sign and "<<" not in name:
+            outputs[name] = line_value
+            continue
         name, delimiter = line.split("<<", 1)
         value = []
         while (part := next(lines)) != delimiter:
