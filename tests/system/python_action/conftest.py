@@ -106,13 +106,9 @@ class PythonStep:
             "RUNNER_TEMP": str(runner_temp),
         }
 
-    def container_environ(self, inputs: Mapping[str, str], api_url: str = "") -> dict[str, str]:
-        """Return the environment that the runner gives to a container action."""
-        return self.environ | self._files.environ(inputs, api_url)
-
     def start(self, inputs: Mapping[str, str], api_url: str = "") -> subprocess.Popen[str]:
         """Start the step as the runner does: https://github.com/actions/runner, `ScriptHandler`."""
-        variables = self.container_environ(inputs, api_url)
+        variables = self.environ | self._files.environ(inputs, api_url)
         environ = {
             name: value for name, value in variables.items() if not name.startswith("INPUT_")
         }

@@ -125,5 +125,4 @@ def test_workspace_and_python_path_bring_in_no_code(cold_step, tmp_path):
     workspace = str(tmp_path / "workspace")
     cold_step.environ |= {"PYTHONPATH": workspace, "PYTHONHOME": workspace}
     cold_step.workspace = workspace
-    result = cold_step.run(INPUTS)
-    assert STARTED in result.read_error()
+    assert STARTED in cold_step.run(INPUTS).read_error()

@@ -53,7 +53,6 @@ class Run:
     log: WorkflowLog
     outputs: dict[str, str]
     comments: tuple[str, ...]
-    workspace: Path
 
     @property
     def summary(self) -> str:
@@ -89,7 +88,7 @@ def run(setup: Setup, folder: Path, action: str, event: tuple[str, object], buck
         )
     assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
     outputs = json.loads(log.printed("outputs "))
-    return Run(log=log, outputs=outputs, comments=comments, workspace=repository)
+    return Run(log=log, outputs=outputs, comments=comments)
 
 
 def test_plan_of_a_pull_request_equals_that_of_the_container(setup, tmp_path):
