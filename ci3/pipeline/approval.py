@@ -17,7 +17,7 @@ from ci3.core.retention.closed_previews import ClosedPreviews, select_closed_pre
 from ci3.core.retention.newest_pins import resolve_pins
 from ci3.engine.inventory.folders import find_folders
 from ci3.engine.live_watch import LiveWatch, WatchedSource
-from ci3.errors import RefusedError
+from ci3.errors import RefusedError, begin_sentence, end_sentence
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.in_progress import find_uploading
 from ci3.pipeline.shared_reads import GitHubReads
@@ -180,9 +180,9 @@ class LiveReader:
         if not shortage:
             return self.read_pins(sources)
         pins, problem = self.read_pins([source for source in sources if not source.is_on_github])
-        unread_live, unread_previews = _split_sources(on_github)
-        pins += self.context.expiry.read_pins(unread_previews, shortage)
-        return pins, "; ".join(filter(None, (shortage if unread_live else "", problem)))
+        missing_live, missing_previews = _split_sources(on_github)
+        pins += self.context.expiry.read_pins(missing_previews, shortage)
+        return pins, "; ".join(filter(None, (shortage if missing_live else "", problem)))
 
     def find_shortage(self, *, reading_count: int) -> str:
         """Return why GitHub does not allow so many more readings now, or ""."""
@@ -243,8 +243,9 @@ def refuse_unless_applyable(*plans: Plan) -> None:
     """Raise RefusedError with the refusals of all plans, if there are any."""
     refusals = [f"{label}{refusal.message}" for label, refusal in label_refusals(plans)]
     if refusals:
+        sentences = [end_sentence(begin_sentence(refusal)) for refusal in refusals]
         raise RefusedError(
-            "; ".join(refusals),
+            refusals[0] if len(refusals) == 1 else " ".join(sentences),
             "Nothing was deleted. Fix the problems listed in the plan and run again.",
         )
 

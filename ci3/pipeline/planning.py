@@ -83,17 +83,24 @@ def make_plan(
                 target_names=state.target_names,
             ),
             *issues.warnings,
-            *find_expiry_warnings(state.pull_requests),
-            *state.journal_warnings,
+            *_find_reading_warnings(state),
             *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
             *find_restore_period_warnings(state.restore_period),
-            *find_report_warnings(state.inventory, state.now),
             *lifecycle_plan.warnings,
             *_find_pattern_warnings(state, settings),
         ),
         restore_period=_find_restore_period(state, lifecycle_plan),
         rules=lifecycle_plan.rules,
         engine_explanation=explanation,
+    )
+
+
+def _find_reading_warnings(state: TargetState) -> tuple[PlanWarning, ...]:
+    """Return the warnings about pull requests, journals and an inventory report."""
+    return (
+        *find_expiry_warnings(state.pull_requests),
+        *state.journal_warnings,
+        *find_report_warnings(state.inventory, state.now),
     )
 
 
