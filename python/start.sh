@@ -27,4 +27,4 @@ for python in python3 python3.14 python3.13 python3.12 python3.11 \
     default=${default:-${version:-not found}}
 done
 fail "ci3 needs Python 3.11 to 3.14 with pip; python3 on this runner: $default.\
- Add a step before this one: uses: actions/setup-python@v6 with python-version: '3.13'."
+ Add a step before this one: uses: actions/setup-python@v7 with python-version: '3.13'."
