@@ -125,7 +125,8 @@ def _mutate_condition(node: cst.CSTNode) -> Iterable[cst.CSTNode]:
     if isinstance(node, cst.CompFor) and node.ifs:
         yield node.with_changes(ifs=())
     if isinstance(node, cst.BooleanOperation):
-        yield from (node.left, node.right)
+        for side in (node.left, node.right):  # in its parentheses, for the lines that they join
+            yield side.with_changes(lpar=[*node.lpar, *side.lpar], rpar=[*side.rpar, *node.rpar])
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Name):
         swapped = _SWAPPED_FUNCTIONS.get(node.func.value)
         if swapped is not None:

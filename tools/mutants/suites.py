@@ -37,28 +37,6 @@ SUITES = (
     Suite(sources=("ci3/core/retention",), tests=("tests/unit/core/retention",)),
     Suite(sources=("ci3/engine/gate.py",), tests=("tests/unit/engine/test_gate.py",)),
     Suite(
-        sources=(
-            "ci3/core/live/commit_names.py",
-            "ci3/core/live/pins.py",
-            "ci3/core/live/references.py",
-        ),
-        tests=(
-            "tests/unit/core/live",
-            "tests/unit/core/retention/test_reference_worlds.py",
-        ),
-    ),
-    Suite(
-        sources=(
-            "ci3/core/plan/hexadecimal_names.py",
-            "ci3/core/plan/live_checks.py",
-            "ci3/core/plan/name_checks.py",
-            "ci3/core/plan/name_times.py",
-            "ci3/core/plan/numbered_names.py",
-            "ci3/core/plan/shared_folders.py",
-        ),
-        tests=("tests/unit/core/plan",),
-    ),
-    Suite(
         sources=("ci3/engine/deletion",),
         tests=(
             "tests/unit/engine/deletion",
