@@ -10,10 +10,9 @@ from ci3.core.model.result import ObjectOutcome, RunOutcome
 from ci3.core.plan.target_result import TargetResult
 from ci3.github.api import GitHubApi
 from ci3.github.http import GitHubTransport
-from ci3.pipeline.apply import delete_approved
 from ci3.pipeline.approval import approve_plan
 from tests.integration.faults.live_run import Clock
-from tests.support.cleanup_run import make_context
+from tests.support.cleanup_run import delete_approved, make_context
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.s3.memory_site import MemorySite
 

@@ -1,5 +1,6 @@
 """No more requests are out at once than `concurrency` says, whatever is done."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +27,8 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import running_proxy
 
 CONCURRENCIES = [1, 2, 5]
+HOLD_SECONDS = 0.002
+"""For each request, so that parallel ones overlap on a busy machine, too."""
 POINTERS = "\n".join(f"object:live-{number}.json" for number in range(8))
 
 
@@ -37,6 +40,7 @@ def meter(bucket: Bucket, s3_url: str) -> Iterator[ConcurrencyMeter]:
 
         def handle_counted(request):
             with meter.counted():
+                time.sleep(HOLD_SECONDS)
                 return handle(request)
 
         proxy.handle = handle_counted
