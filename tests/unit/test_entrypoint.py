@@ -14,6 +14,7 @@ ENTRYPOINT = ROOT / "entrypoint.py"
 def start(tmp_path):
     """Start the entrypoint with a package that has one front end only."""
     (tmp_path / "ci3").mkdir()
+    (tmp_path / "ci3/__init__.py").touch()  # or an installed ci3 would be imported instead
     (tmp_path / "ci3/gc_tuning.py").write_text("def tune_gc():\n    pass\n")
     (tmp_path / "entrypoint.py").write_bytes(ENTRYPOINT.read_bytes())
 
