@@ -119,12 +119,18 @@ def _run_pip(target: Path, environ: Mapping[str, str]) -> None:
 
 
 def _report_failure(environ: Mapping[str, str], message: str, exit_code: ExitCode) -> ExitCode:
-    """Annotate the step with the message and set its outcome; return the exit code."""
+    """Annotate the step, set its outcome and write the summary; return the exit code."""
     text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     _print(f"::error title=ci3::{text}")
-    with suppress(OSError), Path(environ.get("GITHUB_OUTPUT", "")).open("a") as file:
-        file.write("outcome=failed\n")
+    _append(environ.get("GITHUB_OUTPUT", ""), "outcome=failed\n")
+    _append(environ.get("GITHUB_STEP_SUMMARY", ""), f"### ❌ ci3 stopped\n\n{message}\n")
     return exit_code
+
+
+def _append(path: str, text: str) -> None:
+    """Append to a file of the runner, if there is one."""
+    with suppress(OSError), Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _print(line: str) -> None:

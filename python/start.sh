@@ -5,6 +5,9 @@ set -eu
 fail() {
     printf '::error title=ci3::%s\n' "$1"
     if [ -n "${GITHUB_OUTPUT:-}" ]; then echo outcome=failed >> "$GITHUB_OUTPUT"; fi
+    if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
+        printf '### ❌ ci3 stopped\n\n%s\n' "$1" >> "$GITHUB_STEP_SUMMARY"
+    fi
     exit 2
 }
 

@@ -36,13 +36,15 @@ def test_step_that_cannot_start_fails_with_one_error(cold_step, tmp_path):
         "missing RUNNER_TEMP": {"RUNNER_TEMP": "/proc/none"},
     }
     environ = dict(cold_step.environ)
-    messages = []
+    messages, earlier = [], ""
     for name, changes in environs.items():
         cold_step.environ = environ | changes
         result = cold_step.run(INPUTS)
         assert result.exit_code in (ExitCode.USAGE, ExitCode.ACCESS), name
         assert (result.errors, result.outputs) == ("", {"outcome": "failed"}), name
-        messages.append((name, result.read_error()))
+        assert result.summary.endswith(f"\n{result.read_error()}\n"), name
+        messages.append((name, result.summary.removeprefix(earlier).rstrip()))
+        earlier = result.summary
     assert_messages(__file__, messages)
 
 
@@ -100,7 +102,8 @@ def test_missing_package_index_fails_with_an_error(cold_step):
     result = cold_step.run(INPUTS)
     assert (result.exit_code, result.outputs) == (ExitCode.ACCESS, {"outcome": "failed"})
     assert list(cold_step.runner_temp.iterdir()) == []
-    assert_messages(__file__, [("no index", result.read_error())], table="pip")
+    assert result.summary.endswith(f"\n{result.read_error()}\n")
+    assert_messages(__file__, [("no index", result.summary.rstrip())], table="pip")
 
 
 def test_cancelled_installation_leaves_nothing(cold_step):
