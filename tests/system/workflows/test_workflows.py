@@ -1,9 +1,10 @@
-"""A plan, an apply, and a plan that one job hands to another, as users write them."""
+"""Workflows as users write them: plans, applies, a plan for a later job, closed previews."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,6 +30,12 @@ pytestmark = needs_image
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 COMMIT_NAMES = [digit * 40 for digit in "cde"]
 COMMITS = [{f"{name}/index.html": name.encode()} for name in COMMIT_NAMES]
+HEAD_OF_PREVIEWS = "c1b2c3d" + "0" * 33
+PREVIEWS = [
+    {f"pr-{number}-{commit}/index.html": commit.encode() for number in (12, 13, 14)}
+    for commit in ("a1b2c3d", "b1b2c3d", HEAD_OF_PREVIEWS)
+]
+NO_PREVIEWS = {"docs/index.html": b"docs", "robots.txt": b"robots"}
 UNKNOWN_TO_ACT = re.compile(r"\n +(deployment: false|queue: max)\b[^\n]*")
 """Keys of workflows that GitHub has and act refuses."""
 
@@ -55,6 +62,8 @@ def world(tmp_path_factory) -> Iterator[World]:
                 "pushed": RELEASES,
                 "my-site": COMMITS,
                 "my-previews": COMMITS,
+                "closed": [NO_PREVIEWS, *PREVIEWS],
+                "swept": [NO_PREVIEWS, *PREVIEWS],
             }
         )
         yield World(s3=s3, engine=engine)
@@ -148,15 +157,22 @@ class Example:
         )
 
 
+def make_event(
+    number: int, commit: str, repository: str = REPOSITORY, **fields: object
+) -> dict[str, object]:
+    """Return the event of a pull request with this commit as its head, in this repository."""
+    head = {"sha": commit, "ref": "topic", "repo": {"full_name": repository}}
+    pull_request = {"number": number, "merged": False, "head": head}
+    return {**fields, "number": number, "pull_request": pull_request}
+
+
 def test_example_for_pull_requests_comments_with_its_policy(world, tmp_path):
     example = Example(name="pull-request.yml", world=world, folder=tmp_path)
-    head = {**PULL_REQUEST["pull_request"]["head"], "repo": {"full_name": REPOSITORY}}
-    pull_request = {**PULL_REQUEST["pull_request"], "head": head}
     with FakeGitHub() as github:
         log = example.run(
             github,
             "pull_request",
-            {"pull_request": pull_request},
+            make_event(PULL_REQUEST_NUMBER, HEAD_SHA),
             values={"bucket: my-site\n": "bucket: my-previews\n"},
             files={".github/cleanup.yml": "keep-count: 2\n"},
         )
@@ -180,3 +196,63 @@ def test_example_on_a_schedule_applies_the_plan_of_its_first_job(world, tmp_path
     (journal,) = (example.artifacts / "ci3-journal").iterdir()
     assert read_records(journal)[0]["plan_id"] == plan["plan_id"]
     assert len(read_outcomes(read_records(journal))) == 1
+
+
+def close_pull_request(github: FakeGitHub, head: str = REPOSITORY) -> None:
+    """Close #12, whose branch is in the repository `head`, and leave #13 open."""
+    now = datetime.now(UTC)
+    for number in (12, 13):
+        github.content.open_pull_request(
+            number, HEAD_OF_PREVIEWS, head=head, created_at=now - timedelta(days=9)
+        )
+    github.content.close_pull_request(12, now)
+
+
+def test_example_for_closed_pull_requests_deletes_their_previews(world, tmp_path):
+    """#13 is open and #14 does not exist: each keeps its two newest previews."""
+    example = Example(name="pull-request-closed.yml", world=world, folder=tmp_path)
+    with FakeGitHub() as github:
+        close_pull_request(github)
+        log = example.run(
+            github,
+            "pull_request",
+            make_event(12, HEAD_OF_PREVIEWS, action="closed"),
+            values={"bucket: my-previews\n": "bucket: closed\n"},
+        )
+        assert github.comments(12) == ()
+
+    assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
+    assert world.s3.content("closed") == NO_PREVIEWS | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
+
+
+def test_example_for_closed_previews_deletes_those_of_forks_on_a_schedule(world, tmp_path):
+    """The example has a period of three days; the test's server cannot store older objects."""
+    example = Example(name="closed-previews.yml", world=world, folder=tmp_path)
+    values = {
+        "bucket: my-previews\n": "bucket: swept\n",
+        "expire-closed: 3d\n": "expire-closed: 0d\n",
+    }
+    with FakeGitHub() as github:
+        close_pull_request(github, head="fork/storefront")
+        log = example.run(github, "schedule", values=values)
+
+    assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
+    assert world.s3.content("swept") == NO_PREVIEWS | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
+
+
+def without_number(previews: Mapping[str, bytes], number: int) -> dict[str, bytes]:
+    """Return the objects of the previews of all other pull requests."""
+    return {key: body for key, body in previews.items() if not key.startswith(f"pr-{number}-")}
+
+
+@pytest.mark.parametrize(
+    ("name", "action"), [("pull-request.yml", "opened"), ("pull-request-closed.yml", "closed")]
+)
+def test_example_skips_pull_requests_of_forks(world, tmp_path, name, action):
+    example = Example(name=name, world=world, folder=tmp_path)
+    with FakeGitHub() as github:
+        event = make_event(12, HEAD_OF_PREVIEWS, "fork/storefront", action=action)
+        log = example.run(github, "pull_request", event, values={})
+        assert github.requests == ()
+
+    assert (log.exit_code, log.results()) == (0, {}), log.text
