@@ -39,39 +39,43 @@ events_logger = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowLog:
-    """What act told of a run, line by line."""
+    """Exit code and output of a run; `events` are act's lines of JSON."""
 
     exit_code: int
     text: str
     events: tuple[dict[str, Any], ...] = field(repr=False)
 
     def printed(self, beginning: str) -> str:
-        """Give the rest of the one line that a step printed and that begins so."""
-        lines = [one["msg"] for one in self.events if one.get("raw_output")]
-        (found,) = [line for line in lines if line.startswith(beginning)]
-        return found.removeprefix(beginning).strip()
+        """Return the rest of the only printed line with this beginning."""
+        lines = [event["msg"] for event in self.events if event.get("raw_output")]
+        (printed,) = [line for line in lines if line.startswith(beginning)]
+        return printed.removeprefix(beginning).strip()
 
     def outputs(self, step: str) -> dict[str, str]:
-        """Give the outputs that a step set, by its id."""
+        """Return the outputs of the step with this id."""
         return {
-            one["name"]: one["arg"] for one in self._of(step) if one.get("command") == "set-output"
+            event["name"]: event["arg"]
+            for event in self._events_of(step)
+            if event.get("command") == "set-output"
         }
 
     def summary(self, step: str) -> str:
-        """Give what a step wrote into the job's summary."""
-        return "".join(one["content"] for one in self._of(step) if one.get("command") == "summary")
+        """Return what the step with this id wrote to the job's summary."""
+        return "".join(
+            event["content"] for event in self._events_of(step) if event.get("command") == "summary"
+        )
 
     def results(self) -> dict[str, str]:
-        """Give each job's result, by its id."""
-        return {one["jobID"]: one["jobResult"] for one in self.events if "jobResult" in one}
+        """Return the result of each job that was not skipped, by its id."""
+        return {event["jobID"]: event["jobResult"] for event in self.events if "jobResult" in event}
 
-    def _of(self, step: str) -> Iterator[dict[str, Any]]:
-        return (one for one in self.events if one.get("stepID") == [step])
+    def _events_of(self, step: str) -> Iterator[dict[str, Any]]:
+        return (event for event in self.events if event.get("stepID") == [step])
 
 
 @contextmanager
 def running_engine(folder: Path) -> Iterator[dict[str, str]]:
-    """Give the environment in which act finds podman."""
+    """Run podman's service; yield the environment in which act finds it."""
     configuration = folder / "containers.conf"
     configuration.write_text(_CONTAINERS_CONF.format(folder=folder.parent))
     engine, socket = folder / "engine.sock", folder / "host-network.sock"
@@ -127,10 +131,10 @@ def run_workflow(
     actions: Mapping[str, Path] | None = None,
     options: Sequence[str] = (),
 ) -> WorkflowLog:
-    """Run a workflow, its jobs on this machine.
+    """Run a workflow, with its jobs on this machine.
 
-    `actions` names the folder that stands for each action it uses; what is in `programs` stands for
-    programs of the machine.
+    `actions` has a local folder for each action that the workflow uses. Programs in the folder
+    `programs` replace those of the machine.
     """
     home = repository.with_name(f"{repository.name}-home")
     home.mkdir(exist_ok=True)
@@ -157,7 +161,7 @@ def run_workflow(
         "--rm",
         *arguments,
     ]
-    with _alone_with_the_engine() if engine else nullcontext():
+    with _exclusive_engine() if engine else nullcontext():
         run = subprocess.run(
             command,
             cwd=repository,
@@ -169,27 +173,28 @@ def run_workflow(
             check=False,
         )
     events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
-    told = (f"{one.get('jobID', '')}: {one.get('msg', '')}".rstrip() for one in events)
-    return WorkflowLog(exit_code=run.returncode, text="\n".join((*told, run.stderr)), events=events)
+    lines = (f"{event.get('jobID', '')}: {event.get('msg', '')}".rstrip() for event in events)
+    text = "\n".join((*lines, run.stderr))
+    return WorkflowLog(exit_code=run.returncode, text=text, events=events)
 
 
 @contextmanager
-def _alone_with_the_engine() -> Iterator[None]:
-    """Wait for other runs: act names containers by workflow and job, and removes their like."""
+def _exclusive_engine() -> Iterator[None]:
+    """Wait for other runs: act removes containers with the same names, of workflow and job."""
     with (Path(tempfile.gettempdir()) / "ci3-act.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def used_actions(workflow: str) -> set[str]:
-    """List the actions of others that a workflow uses, each with its ref."""
+    """Return the actions of other repositories that a workflow uses, with their refs."""
     lines = (line.strip().removeprefix("- ") for line in workflow.splitlines())
-    named = (line.split()[1] for line in lines if line.startswith("uses: "))
-    return {name for name in named if not name.startswith((".", "$"))}
+    names = (line.split()[1] for line in lines if line.startswith("uses: "))
+    return {name for name in names if not name.startswith((".", "$"))}
 
 
 def stand_in(used: str) -> Path:
-    """Give the folder that stands for an action: one that works without a network."""
+    """Return the folder of an action's replacement, which needs no network."""
     return STAND_INS / used.partition("@")[0].split("/")[1]
 
 
@@ -200,10 +205,9 @@ def make_repository(
     api_url: str = "",
     files: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
-    """Make a repository with the action in it, whose image is the one under test, and with files.
+    """Create a repository with `files` and with the action, which runs the image under test.
 
-    With `api_url` the action asks GitHub there where its input is not set: act overrules the
-    variable that a runner would say it with.
+    `api_url` becomes the default of the input `github-api-url`: act replaces GITHUB_API_URL.
     """
     folder.mkdir()
     for name, content in files.items():
@@ -226,5 +230,5 @@ def make_repository(
 
 
 def _replaced(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1, f"{old!r} stands there {text.count(old)} times"
+    assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
     return text.replace(old, new)

@@ -1,17 +1,17 @@
-"""A socket in front of a container engine's, which puts every new container on the host's network.
+"""A proxy for a container engine's socket that puts each new container on the host's network.
 
-act has no say in the network of an action's container when the jobs run on the host themselves; on
-the default one the tests' servers, which listen on loopback, could not be reached.
-`python -m tests.system.workflows.host_network LISTEN ENGINE` serves the second socket at the first.
+When jobs run on the host, act cannot choose the network of an action's container. From the default
+network, the tests' servers on loopback cannot be reached.
+`python -m tests.system.workflows.host_network LISTEN ENGINE` forwards from LISTEN to ENGINE.
 """
 
 import asyncio
 import sys
 from asyncio import StreamReader, StreamWriter
 
-_ASKED = b'"NetworkMode":"default"'
-_GIVEN = b'"NetworkMode":"host"'.ljust(len(_ASKED))
-"""Of the same length, so that nothing else of the request changes."""
+_DEFAULT = b'"NetworkMode":"default"'
+_HOST = b'"NetworkMode":"host"'.ljust(len(_DEFAULT))
+"""Padded to the same length: the request's Content-Length stays valid."""
 
 _CHUNK_BYTES = 1 << 20
 
@@ -30,7 +30,7 @@ async def serve(listen: str, engine: str) -> None:
 async def _forward(source: StreamReader, target: StreamWriter) -> None:
     try:
         while chunk := await source.read(_CHUNK_BYTES):
-            target.write(chunk.replace(_ASKED, _GIVEN))
+            target.write(chunk.replace(_DEFAULT, _HOST))
             await target.drain()
         target.write_eof()
     except ConnectionError:

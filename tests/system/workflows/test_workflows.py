@@ -44,7 +44,7 @@ PUSH = {"ref": "refs/heads/main", "after": HEAD_SHA}
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What stays up for all of these tests."""
+    """Servers for all tests."""
 
     s3: SeaweedFS
     engine: dict[str, str]
