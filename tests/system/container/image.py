@@ -1,4 +1,4 @@
-"""Runs the built image, as a runner and as a person would."""
+"""Runs the built image as the action and as the command."""
 
 import json
 import os
@@ -15,7 +15,7 @@ ENGINE = os.environ.get("CI3_ENGINE", "podman")
 RUN_IMAGE = Path(__file__).with_name("run-image")
 TIMEOUT_SECONDS = 300
 START_SECONDS = 1.0
-"""To the first output, of the 1.5 that it may take with the container's own start."""
+"""Limit of the processor time until the first output."""
 
 needs_image = pytest.mark.skipif(
     not os.environ.get(IMAGE_VARIABLE),
@@ -62,14 +62,14 @@ def run_action(
 def run_python(
     code: str, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
 ) -> CompletedProcess[str]:
-    """Run Python as the entrypoint does, but with this code for a script."""
+    """Run this code on the Python of the entrypoint."""
     interpreter = read_configuration()["Entrypoint"][:-1]
     entrypoint = f"--entrypoint={json.dumps([*interpreter, '-c', code])}"
     return run_command(env=env, options=[entrypoint, *options])
 
 
 def read_configuration() -> dict[str, Any]:
-    """Read how the image says it wants to be run."""
+    """Return the image's configuration, such as its entrypoint."""
     inspection = subprocess.run(
         [ENGINE, "image", "inspect", os.environ[IMAGE_VARIABLE]],
         capture_output=True,

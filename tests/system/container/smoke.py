@@ -23,28 +23,28 @@ WORKSPACE = "/github/workspace"
 TIMEOUT_SECONDS = 300
 _OUTPUT = r"([^\n]+?)<<([^\n]+)\n(.*?)\n\2\n"
 _FOR_ALL = 0o777
-"""Without capabilities the container's root is a stranger to the files of whoever runs this."""
+"""Without capabilities, the container's root cannot write to files of another user."""
 
 
 class SmokeError(Exception):
-    """The image does not do what it is for."""
+    """The image does not do what it should."""
 
 
 def main() -> int:
-    """Say what was shown; the exit code is 1 where the image fails."""
+    """Print the result; return 1 if the image fails, else 0."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:
         with running_s3() as url, tempfile.TemporaryDirectory() as folder:
-            told = check(new_bucket(url), Path(folder))
+            result = check(new_bucket(url), Path(folder))
     except SmokeError as exc:
         sys.stderr.write(f"smoke: {os.environ.get('CI3_IMAGE')} FAILED: {exc}\n")
         return 1
-    sys.stdout.write(f"smoke: {told}\n")
+    sys.stdout.write(f"smoke: {result}\n")
     return 0
 
 
 def check(bucket: MotoBucket, folder: Path) -> str:
-    """Let the image say its version, then plan, then apply exactly that plan."""
+    """Run `--version`, a plan and an apply of that plan; return what the image did."""
     folder.chmod(_FOR_ALL)
     began = time.monotonic()
     version = _run({}, folder, "--version").strip()
@@ -69,7 +69,7 @@ def check(bucket: MotoBucket, folder: Path) -> str:
 
 
 def _step(bucket: MotoBucket, folder: Path, mode: str) -> dict[str, str]:
-    """Run the image as a step of a workflow; gives its outputs."""
+    """Run the image as a step of a workflow; return its outputs."""
     output = folder / f"{mode}-output"
     output.touch()
     output.chmod(_FOR_ALL)

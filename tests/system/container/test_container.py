@@ -1,4 +1,4 @@
-"""The image itself: what starts, what can't get in, what is not there."""
+"""The image: how it starts, what it contains, and what a workflow cannot change in it."""
 
 import json
 import subprocess
@@ -126,8 +126,8 @@ def test_image_starts_with_no_shell_in_it():
     assert "plan-cleanup" in run.stdout
 
 
-def test_action_is_soon_ready_to_say_something():
-    """In processor time, which hardly depends on what else this machine does."""
+def test_action_starts_within_a_second():
+    """In processor time, which depends little on the load of the machine."""
     run = run_python(
         "import time, ci3.action.main\n"
         "code = ci3.action.main.main()\n"
@@ -142,13 +142,13 @@ def test_action_is_soon_ready_to_say_something():
     "name",
     ["tests", "pip", "setuptools", "github", "pygments"],
 )
-def test_what_the_image_has_no_use_for_is_not_importable(name):
+def test_unused_package_is_not_in_the_image(name):
     run = run_python(f"import {name}")
     assert "ModuleNotFoundError" in run.stderr
     assert f"'{name}'" in run.stderr
 
 
-def test_no_shell_stands_between_the_runner_and_python():
+def test_runner_starts_python_without_a_shell():
     configuration = read_configuration()
     program = PurePosixPath(configuration["Entrypoint"][0])
     assert program.is_absolute()
@@ -156,13 +156,13 @@ def test_no_shell_stands_between_the_runner_and_python():
     assert not configuration.get("Cmd")
 
 
-def test_the_image_asks_for_no_user_and_no_folder_of_its_own():
+def test_image_sets_no_user_and_no_working_folder():
     configuration = read_configuration()
     assert not configuration.get("User")
     assert configuration.get("WorkingDir", "") in ("", "/")
 
 
-def test_a_workflow_can_bring_in_no_code(tmp_path: Path):
+def test_workflow_brings_in_no_code(tmp_path: Path):
     trap = "import os; os.write(2, b'trapped\\n'); os._exit(99)\n"
     for module in ("sitecustomize", "usercustomize", "boto3", "botocore", "json", "ci3"):
         (tmp_path / module).mkdir()
@@ -208,11 +208,11 @@ def test_all_that_an_apply_imports_is_already_compiled(bucket):
     assert run.stdout.splitlines()[-1] == "0 True []"
 
 
-def test_all_of_ours_can_be_imported_with_what_is_installed():
+def test_every_module_can_be_imported():
     run = run_python(
         "import ci3, importlib, pkgutil\n"
         "skipped = 'ci3.cli.demo', 'ci3.__main__'\n"
-        "names = [one.name for one in pkgutil.walk_packages(ci3.__path__, 'ci3.')]\n"
+        "names = [module.name for module in pkgutil.walk_packages(ci3.__path__, 'ci3.')]\n"
         "print(len([importlib.import_module(name) for name in names if name not in skipped]) > 30)"
     )
     assert (run.stdout, run.stderr) == ("True\n", "")

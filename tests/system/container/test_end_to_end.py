@@ -74,6 +74,6 @@ def test_command_in_the_container_shows_a_plan_and_changes_nothing(seaweedfs):
     run = run_command("plan-cleanup", *options, "--output", "json", env=seaweedfs.environ())
 
     assert run.returncode == 0, run.stderr
-    decisions = {one["name"]: one["decision"] for one in json.loads(run.stdout)["deployments"]}
+    decisions = {item["name"]: item["decision"] for item in json.loads(run.stdout)["deployments"]}
     assert decisions == {"v3": "keep", "v2": "delete", "v1": "delete"}
     assert len(seaweedfs.content("planned")) == 9
