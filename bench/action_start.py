@@ -84,6 +84,15 @@ def _measure(run: Callable[[], "subprocess.CompletedProcess[str]"]) -> float:
     return seconds
 
 
+_PYTHON_STEPS = """\
+: > "$GITHUB_OUTPUT"
+(. "$GITHUB_ACTION_PATH/find_python.sh")
+python=$(sed 's/^path=//' "$GITHUB_OUTPUT")
+exec "$python" -I -S -u -X utf8 "$GITHUB_ACTION_PATH/start.py"
+"""
+"""The steps of `python/action.yml` on a runner that has a Python."""
+
+
 def _run_container(inputs: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     variables = {f"INPUT_{name.upper()}": text for name, text in inputs.items()}
     return run_action(CREDENTIALS | variables)
@@ -96,11 +105,12 @@ def _run_python(
         "CI3_INPUTS": json.dumps(inputs),
         "GITHUB_ACTIONS": "true",
         "GITHUB_ACTION_PATH": str(ROOT / "python"),
+        "GITHUB_OUTPUT": str(Path(runner_temp, "found")),
         "PIP_NO_CACHE_DIR": "1",
         "RUNNER_TEMP": runner_temp,
     }
     return subprocess.run(
-        ["/bin/sh", "-e", "-c", '. "$GITHUB_ACTION_PATH/start.sh"'],
+        ["/bin/sh", "-e", "-c", _PYTHON_STEPS],
         cwd=runner_temp,
         env={**os.environ, **CREDENTIALS, **variables, **(pip or {})},
         capture_output=True,

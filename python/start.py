@@ -1,6 +1,6 @@
 """Runs the action on the runner's Python: installs its dependencies, then calls the entry point.
 
-`start.sh` starts it as `python -I -S`, with nothing but the standard library. It adds this checkout
+The step starts it as `python -I -S`, with nothing but the standard library. It adds this checkout
 and the folder of the dependencies to the import path; packages of the job's Python stay out of it.
 """
 

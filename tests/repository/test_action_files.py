@@ -35,22 +35,31 @@ def test_both_actions_have_the_same_inputs():
 
 
 def test_both_actions_have_the_same_outputs():
-    (step,) = PYTHON["runs"]["steps"]
+    assert PYTHON["runs"]["steps"][-1]["id"] == "ci3"
     assert PYTHON["outputs"] == {
-        name: {**output, "value": f"${{{{ steps.{step['id']}.outputs.{name} }}}}"}
+        name: {**output, "value": f"${{{{ steps.ci3.outputs.{name} }}}}"}
         for name, output in CONTAINER["outputs"].items()
     }
 
 
-def test_start_accepts_the_supported_pythons():
-    script = (ROOT / "python/start.sh").read_text()
+def test_supported_pythons_are_used():
+    script = (ROOT / "python/find_python.sh").read_text()
     first, *_, last = read_supported_pythons()
     assert (
         f"({first.replace('.', ', ')}) <= sys.version_info[:2] <= ({last.replace('.', ', ')})"
         in script
     )
-    assert f"Python {first} to {last}" in script
     assert all(f"python{version}" in script for version in read_supported_pythons())
+
+
+def test_python_is_installed_for_ci3_alone_if_there_is_none():
+    find, setup, start = PYTHON["runs"]["steps"]
+    assert setup["if"] == f"steps.{find['id']}.outputs.path == ''"
+    assert setup["uses"].startswith("actions/setup-python@")
+    assert setup["with"]["python-version"] in {f"3.{minor}" for minor in range(11, 15)}
+    assert setup["with"]["update-environment"] is False  # the job keeps its PATH
+    paths = f"steps.{find['id']}.outputs.path || steps.{setup['id']}.outputs.python-path"
+    assert start["env"]["CI3_PYTHON"] == f"${{{{ {paths} }}}}"
 
 
 @pytest.mark.parametrize("version", read_supported_pythons())

@@ -42,6 +42,7 @@ DESCRIPTION = (
 )
 """Shown by GitHub's marketplace, which takes at most 124 characters."""
 ROOT = Path(__file__).resolve().parents[2]
+SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0"
 BEGIN = "<!-- begin {}: written by `make docs` -->"
 END = "<!-- end {} -->"
 
@@ -66,11 +67,22 @@ def format_python_action_yml() -> str:
         "runs:",
         "  using: composite",
         "  steps:",
+        "    - id: python",
+        "      shell: sh",
+        '      run: . "$GITHUB_ACTION_PATH/find_python.sh"',
+        "    - id: setup",
+        "      if: steps.python.outputs.path == ''",
+        f"      uses: {SETUP_PYTHON}",
+        "      with:",
+        "        python-version: '3.13'",
+        "        update-environment: false",
         "    - id: ci3",
         "      shell: sh",
         "      env:",
         "        CI3_INPUTS: ${{ toJSON(inputs) }}",
-        '      run: . "$GITHUB_ACTION_PATH/start.sh"',
+        "        CI3_PYTHON: ${{ steps.python.outputs.path || steps.setup.outputs.python-path }}",
+        "      # exec: signals reach Python. -I -S: it imports nothing of the job's packages.",
+        '      run: exec "$CI3_PYTHON" -I -S -u -X utf8 "$GITHUB_ACTION_PATH/start.py"',
     ]
     return "\n".join([*_format_inputs(f"{NAME} without Docker"), *outputs, *runs]) + "\n"
 

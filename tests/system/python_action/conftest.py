@@ -88,11 +88,14 @@ class PythonStep:
         self.runner_temp = runner_temp
         self.workspace: str | None = None
         self._files = FakeStep(folder)
-        (action,) = yaml.safe_load((ROOT / "python/action.yml").read_text())["runs"]["steps"]
-        assert action["shell"] == "sh"
-        assert action["env"] == {"CI3_INPUTS": "${{ toJSON(inputs) }}"}
-        self._script = folder / "script.sh"
-        self._script.write_text(action["run"])
+        steps = yaml.safe_load((ROOT / "python/action.yml").read_text())["runs"]["steps"]
+        find, _, start = steps
+        assert find["shell"] == start["shell"] == "sh"
+        assert start["env"].keys() == {"CI3_INPUTS", "CI3_PYTHON"}
+        self._find_script, self._script = folder / "find.sh", folder / "script.sh"
+        self._find_script.write_text(find["run"])
+        self._script.write_text(start["run"])
+        self._found = folder / "found"
         self.environ = {
             **CREDENTIALS,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -106,8 +109,32 @@ class PythonStep:
             "RUNNER_TEMP": str(runner_temp),
         }
 
+    def find_python(self) -> subprocess.CompletedProcess[str]:
+        """Run the first step of the action; see `python_path` for its output."""
+        self._found.unlink(missing_ok=True)
+        files = self._files.environ({}, "")
+        return subprocess.run(
+            ["/bin/sh", "-e", self._find_script],
+            cwd=self.workspace,
+            env=self.environ | files | {"GITHUB_OUTPUT": str(self._found)},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    @property
+    def python_path(self) -> str:
+        """The Python that the first step has found, or ""."""
+        return self._found.read_text().removeprefix("path=").strip()
+
     def start(self, inputs: Mapping[str, str], api_url: str = "") -> subprocess.Popen[str]:
-        """Start the step as the runner does: https://github.com/actions/runner, `ScriptHandler`."""
+        """Start the step as the runner does: https://github.com/actions/runner, `ScriptHandler`.
+
+        The first step must find a Python.
+        """
+        assert self.find_python().returncode == 0
+        assert self.python_path
         variables = self.environ | self._files.environ(inputs, api_url)
         environ = {
             name: value for name, value in variables.items() if not name.startswith("INPUT_")
@@ -120,7 +147,8 @@ class PythonStep:
         return subprocess.Popen(
             ["/bin/sh", "-e", self._script],
             cwd=self.workspace,
-            env={"CI3_INPUTS": json.dumps(texts, indent=2)} | environ,
+            env={"CI3_INPUTS": json.dumps(texts, indent=2), "CI3_PYTHON": self.python_path}
+            | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -4,7 +4,10 @@ import shutil
 import signal
 import socket
 import sys
+import venv
 from pathlib import Path
+
+import pytest
 
 from ci3.errors import ExitCode
 from tests.support.golden import assert_messages
@@ -24,12 +27,8 @@ def write_python(path: Path) -> None:
     write_program(path, f'exec "{sys.executable}" "$@"')
 
 
-def test_step_that_cannot_start_fails_with_one_error(cold_step, tmp_path):
-    write_program(tmp_path / "old/python3", "echo 3.9.6; exit 1")
-    pythons = {"no Python": tmp_path, "old Python": tmp_path / "old"}
+def test_step_that_cannot_start_fails_with_one_error(cold_step):
     environs = {
-        "Windows": {"RUNNER_OS": "Windows"},
-        **{name: {"PATH": str(folder)} for name, folder in pythons.items()},
         "no inputs": {"CI3_INPUTS": ""},
         "inputs that are no texts": {"CI3_INPUTS": '{"keep-count": 5}'},
         "no RUNNER_TEMP": {"RUNNER_TEMP": ""},
@@ -48,13 +47,31 @@ def test_step_that_cannot_start_fails_with_one_error(cold_step, tmp_path):
     assert_messages(__file__, messages)
 
 
-def test_python_without_pip_is_not_used(cold_step, tmp_path):
-    without_pip = 'case "$*" in *find_spec*) echo "3.12.3 without pip"; exit 1;; esac; exit 99'
-    write_program(tmp_path / "bin/python3", without_pip)
+def test_windows_is_refused(cold_step):
+    cold_step.environ["RUNNER_OS"] = "Windows"
+    found = cold_step.find_python()
+    assert (found.returncode, found.stderr) == (ExitCode.USAGE, "")
+    assert_messages(__file__, [("Windows", found.stdout.rstrip())], table="windows")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [None, "exit 1", "exec /does/not/exist", ":"],
+    ids=["no Python", "broken", "missing", "too old, or without pip"],
+)
+def test_python_that_is_not_suitable_is_not_used(cold_step, tmp_path, script):
+    if script is not None:
+        write_program(tmp_path / "bin/python3", script)
     cold_step.environ["PATH"] = str(tmp_path / "bin")
-    result = cold_step.run(INPUTS)
-    assert result.exit_code == ExitCode.USAGE
-    assert "3.12.3 without pip" in result.read_error()
+    assert cold_step.find_python().returncode == 0
+    assert cold_step.python_path == ""
+
+
+def test_python_without_pip_is_not_used(cold_step, tmp_path):
+    venv.create(tmp_path / "without-pip", with_pip=False, symlinks=True)
+    cold_step.environ["PATH"] = str(tmp_path / "without-pip/bin")
+    assert cold_step.find_python().returncode == 0
+    assert cold_step.python_path == ""
 
 
 def test_python_of_the_tool_cache_is_used_if_path_has_none(step, tmp_path):
@@ -64,7 +81,7 @@ def test_python_of_the_tool_cache_is_used_if_path_has_none(step, tmp_path):
 
 
 def test_versioned_python_of_path_is_used_if_python3_is_too_old(step, tmp_path):
-    write_program(tmp_path / "bin/python3", "echo 3.9.6; exit 1")
+    write_program(tmp_path / "bin/python3", ":")
     write_python(tmp_path / "bin/python3.13")
     step.environ["PATH"] = str(tmp_path / "bin")
     assert STARTED in step.run(INPUTS).read_error()
