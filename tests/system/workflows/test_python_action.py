@@ -16,13 +16,21 @@ from tests.support.paths import ROOT
 from tests.support.s3.seaweedfs import SeaweedFS, running_seaweedfs
 from tests.support.wheels import make_wheels
 from tests.system.container.image import needs_image
-from tests.system.workflows.act import WorkflowLog, make_repository, run_workflow, running_engine
+from tests.system.workflows.act import (
+    WorkflowLog,
+    make_repository,
+    run_workflow,
+    running_engine,
+    stand_in,
+    used_actions,
+)
 
 pytestmark = needs_image
 
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 PUSH = {"ref": "refs/heads/main", "after": HEAD_SHA}
 ACTIONS = ("./", "./python")
+PYTHON_ACTION = (ROOT / "python/action.yml").read_text()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +68,19 @@ class Run:
         return normalize(self.log.summary("ci3"))
 
 
-def run(setup: Setup, folder: Path, action: str, event: tuple[str, object], bucket: str) -> Run:
-    """Run the tests' workflow in a repository that has both actions, with one of them."""
+def run(
+    setup: Setup,
+    folder: Path,
+    action: str,
+    event: tuple[str, object],
+    bucket: str,
+    *,
+    has_python: bool = True,
+) -> Run:
+    """Run the tests' workflow in a repository that has both actions, with one of them.
+
+    With `has_python=False`, the first step of the composite action finds no Python.
+    """
     repository = make_repository(folder, ROOT / "action.yml")
     for name in ("ci3", "python"):
         shutil.copytree(
@@ -69,6 +88,8 @@ def run(setup: Setup, folder: Path, action: str, event: tuple[str, object], buck
         )
     shutil.copy(ROOT / "entrypoint.py", repository)
     (repository / "requirements.lock").write_text(setup.lock)
+    if not has_python:
+        (repository / "python/find_python.sh").write_text('echo path= >> "$GITHUB_OUTPUT"\n')
     text = Path(__file__).with_name("workflow.yml").read_text()
     assert text.count("uses: ./ ") == 1
     workflow = folder.with_suffix(".yml")
@@ -81,6 +102,7 @@ def run(setup: Setup, folder: Path, action: str, event: tuple[str, object], buck
             engine=setup.engine,
             programs=Path(sys.executable).parent,
             env=setup.pip,
+            actions={used: stand_in(used) for used in used_actions(PYTHON_ACTION)},
             variables={"BUCKET": bucket, "S3_URL": setup.s3.url, "API_URL": github.url},
         )
         comments = tuple(
@@ -106,10 +128,18 @@ def test_plan_of_a_pull_request_equals_that_of_the_container(setup, tmp_path):
 
 def test_apply_of_a_push_deletes_what_the_container_deletes(setup, tmp_path):
     container, python = (
-        run(setup, tmp_path / f"run-{number}", action, ("push", PUSH), f"pushed-{number + 1}")
+        run(
+            setup,
+            tmp_path / f"run-{number}",
+            action,
+            ("push", PUSH),
+            f"pushed-{number + 1}",
+            has_python=False,
+        )
         for number, action in enumerate(ACTIONS)
     )
     assert (python.outputs["outcome"], python.outputs["objects-deleted"]) == ("applied", "6")
+    assert "actions/setup-python" in python.log.text
     own = ("plan-id", "journal-file")
     assert without(python.outputs, own) == without(container.outputs, own)
     assert python.summary == container.summary
