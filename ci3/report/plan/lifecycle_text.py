@@ -75,10 +75,12 @@ def format_next_run(plan: Plan) -> str:
         return ""
     # Rules of an earlier run end before those that this plan adds.
     has_earlier_rules = any(rule.is_expiring for rule in plan.rules)
-    condition = "" if has_earlier_rules else ", if this plan is applied now"
+    advice = (
+        "Run an apply" if has_earlier_rules else "If you apply this plan now, run an apply again"
+    )
     return (
-        f"Run an apply again by {format_minute(plan.next_run_by)}{condition}: it removes lifecycle "
-        "rules, which would also delete later uploads."
+        f"{advice} by {format_minute(plan.next_run_by)}: it removes lifecycle rules, which would "
+        "also delete later uploads."
     )
 
 

@@ -17,7 +17,7 @@ from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import PolicyChange
 from ci3.core.plan.shared_folders import label_plans
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import Ci3Error, end_sentence
+from ci3.errors import Ci3Error, begin_sentence, end_sentence
 from ci3.report.markdown_format import (
     MARKUP_RESERVE_BYTES,
     RenderContext,
@@ -199,7 +199,8 @@ def _format_issue(issue: Refusal | PlanWarning) -> str:
     """Format a message, with a link to the recipe that resolves it if the docs have one."""
     url = find_recipe_url(issue.code)
     link = f" [How to fix this]({url})" if url else ""
-    return f"{escape_markdown(end_sentence(issue.message) if link else issue.message)}{link}"
+    message = begin_sentence(issue.message)
+    return f"{escape_markdown(end_sentence(message) if link else message)}{link}"
 
 
 def _format_target(

@@ -105,16 +105,16 @@ def _format_versioning_note(plan: Plan) -> str:
 def _format_rules_restore_note(plan: Plan) -> str:
     """Return whether what S3 deletes by lifecycle rules can be restored."""
     until = (
-        f"What is left to S3, which deletes it {LIFECYCLE_DELAY}: until then, ci3 restore can "
-        "remove the rules"
+        f"S3 deletes deployments that have a lifecycle rule {LIFECYCLE_DELAY}. Until then, "
+        "`ci3 restore` can remove the rules"
     )
     if plan.target.versioning is not Versioning.ENABLED:
-        return f"{until}. After that, its deletion is permanent."
+        return f"{until}. After that, deletion is permanent."
     period = _format_period(_get_restore_period(plan)) or "until S3 expires them"
     if plan.target.is_aws:
-        return f"{until}. After that, its noncurrent versions can be restored {period}."
+        return f"{until}. After that, noncurrent versions can be restored {period}."
     return (
-        f"{until}. After that, its noncurrent versions are kept {period}. Not every store can "
+        f"{until}. After that, noncurrent versions are kept {period}. Not every store can "
         f"restore them; {RESTORE_CHECK}."
     )
 

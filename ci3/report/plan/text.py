@@ -134,7 +134,8 @@ def format_next_step(target_results: Sequence[TargetResult]) -> str:
         resume_note = ", or resume from the journal to continue this plan" if is_resumable else ""
         return f"Fix the problem above, then run again with a new plan{resume_note}."
     if RunOutcome.REFUSED in outcomes:
-        return "Fix the problem above, then run again."
+        count = sum(len(target_result.plan.refusals) for target_result in target_results)
+        return f"Fix the problem{'s' if count > 1 else ''} above, then run again."
     return ""
 
 
