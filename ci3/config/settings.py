@@ -85,9 +85,9 @@ class Settings:
         is_policy_key=False,
     )
     mode: Mode = define_choice(
-        "`plan` shows what would be deleted (dry run). `apply` deletes it. `restore` restores "
-        "what the run of `journal-file` deleted; the bucket must be versioned. `doctor` checks "
-        "permissions and configuration (read-only).",
+        "`plan` shows what would be deleted (dry run), `apply` deletes it, `restore` restores "
+        "what the run of `journal-file` deleted, `doctor` checks permissions and configuration. "
+        "`restore` needs a versioned bucket; `plan` and `doctor` are read-only.",
         Mode.PLAN,
         is_policy_key=False,
         has_option=False,
@@ -140,11 +140,12 @@ class Settings:
         is_recorded=True,
     )
     age_from: AgeFrom = define_choice(
-        "How deployment age is determined. `span`: a deployment is older only if all its objects "
-        "are older. `oldest`, `newest`: by its oldest or newest object. `first-object`: by its "
-        "first object in key order; a plan then lists only one page of each kept deployment. "
-        "`name`: by the numbers in the names (`build-9` before `build-10`). Names that cannot be "
-        "compared are kept, and so are the `keep-count` most recent uploads.",
+        "How deployment age is determined: `span`, `oldest`, `newest`, `first-object` or `name`. "
+        "`span`: a deployment is older only if all its objects are older. `oldest`, `newest`: by "
+        "its oldest or newest object. `first-object`: by its first object in key order; a plan "
+        "then lists only one page of each kept deployment. `name`: by the numbers in the names "
+        "(`build-9` before `build-10`). Names that cannot be compared are kept, and so are the "
+        "`keep-count` most recent uploads.",
         AgeFrom.SPAN,
         is_recorded=True,
         is_default_recorded=True,
@@ -203,10 +204,10 @@ class Settings:
         pattern=SIZE_PATTERN,
     )
     engine: Engine = define_choice(
-        "Deletion method. `direct`: ci3 deletes the objects. `lifecycle`: S3 deletes by a "
-        "lifecycle rule for each deployment, free of charge, within a day or two. `auto`: up to "
-        f"{MAXIMUM_DIRECT_OBJECTS:,} objects directly, more by lifecycle rules if possible; the "
-        "plan shows which and why.",
+        "Deletion method: `direct` (ci3 deletes the objects), `lifecycle` (S3 deletes them by "
+        "lifecycle rules) or `auto`. S3 deletes by a rule for each deployment, free of charge, "
+        f"within a day or two. `auto` deletes up to {MAXIMUM_DIRECT_OBJECTS:,} objects directly, "
+        "more by lifecycle rules if possible; the plan shows which and why.",
         Engine.DIRECT,
         is_recorded=True,
     )
@@ -217,9 +218,8 @@ class Settings:
         is_recorded=True,
     )
     plan_file: str = define_setting(
-        "With plan: write the plan to this JSON file. With apply: delete only what this plan "
-        "names and what has not changed since. Settings that are not given are taken from the "
-        "plan.",
+        "JSON file of a plan: `plan` writes it, and `apply` deletes only what it names and what "
+        "has not changed since. Settings that are not given are taken from the plan.",
         is_run_wide=True,
     )
     skip_changed: bool = define_flag(
