@@ -20,14 +20,19 @@ from tests.support.s3.bucket import Bucket
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 [WORKFLOW] = [body for kind, body in BLOCKS if kind == "yaml"]
+SHELL_LINES = [line for kind, body in BLOCKS if kind == "sh" for line in body.splitlines() if line]
+LAUNCHERS = re.compile("uvx |docker run .*?(?= ci3 )")
+"""What runs ci3 without installing it; each is followed by a command line of ci3."""
 COMMANDS = [
     line
-    for kind, body in BLOCKS
-    if kind == "sh"
-    for line in body.splitlines()
+    for line in (LAUNCHERS.sub("", line).strip() for line in SHELL_LINES)
     if line.startswith("ci3 ")
 ]
-BUCKET_COMMANDS = [line for line in COMMANDS if "iam-policy" not in line and "restore" not in line]
+SETUP_COMMANDS = {"make demo", "pipx install ci3", "pip install .", "docker build -t ci3 ."}
+"""What other tests cover: the container, the package, and the demo."""
+BUCKET_COMMANDS = [
+    line for line in COMMANDS if "--bucket-name" in line and "iam-policy" not in line
+]
 PREFIX = "ab12cd3"
 
 
@@ -54,7 +59,7 @@ def arguments_of(line: str, bucket: Bucket) -> list[str]:
 
 def test_readme_has_each_command() -> None:
     names = {shlex.split(line)[1] for line in COMMANDS}
-    assert names == {
+    assert names - {"--help"} == {
         *("plan-cleanup", "cleanup", "list-deployments", "list-objects", "explain", "simulate"),
         *("doctor", "restore", "iam-policy"),
     }
@@ -80,6 +85,18 @@ def test_cleanup_deletes_and_restore_restores(
     assert main(["restore", "journal.jsonl", "--yes"]) == ExitCode.DONE
     assert my_site.folders() == before
     assert capsys.readouterr().out
+
+
+def test_each_shell_line_is_a_command_of_ci3_or_sets_it_up() -> None:
+    lines = {shlex.join(shlex.split(line, comments=True)) for line in SHELL_LINES}
+    others = {line for line in lines if not LAUNCHERS.sub("", line).strip().startswith("ci3 ")}
+    assert others == SETUP_COMMANDS
+
+
+def test_help_without_installing_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    [line] = [line for line in COMMANDS if "--help" in line]
+    assert main(shlex.split(line, comments=True)[1:]) == ExitCode.DONE
+    assert "plan-cleanup" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if "iam-policy" in line])
