@@ -5,5 +5,6 @@ requests too). Translates their exceptions into `ci3.errors` once. Decides nothi
 
 May import: `ci3.core` and the layers below it; no other package of the same layer.
 Start reading: `http` (one request with retries), `api` (requests about a repository),
-`workflow_run` (the run's event and commits).
+`workflow_run` and `run_references` (the run's event, commits and pull request), `comments` and
+`issues` (the report that is kept up to date; `markers` finds it).
 """

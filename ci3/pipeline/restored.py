@@ -1,4 +1,4 @@
-"""Warns about a plan that deletes what was restored."""
+"""Warn about a plan that deletes what an earlier run has restored."""
 
 from collections.abc import Sequence
 

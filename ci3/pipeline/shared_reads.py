@@ -1,4 +1,8 @@
-"""What the targets of a run read once: those of a prefix pattern, and GitHub for all targets."""
+"""Readings that targets of a run share.
+
+`SharedReads`: all requests that are the same for the targets of a prefix pattern, within one phase.
+`GitHubReads`: the live sources on GitHub, for all targets of an apply.
+"""
 
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
