@@ -62,7 +62,7 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
     if not plan.decisions:
         return
     live = [
-        f"{_format_link(decision, context)}: {escape_markdown(_join_evidence(decision, context))}"
+        _format_live(decision, context)
         for decision in plan.kept
         if decision.has_reason(ReasonCode.LIVE)
     ]
@@ -81,6 +81,15 @@ def _list_live(plan: Plan, context: RenderContext) -> Iterator[str]:
         newest = next((item for item in plan.kept if item.deployment.is_complete), None)
         newest_note = f"; the newest is {_format_link(newest, context)}" if newest else ""
         yield f"**Live:** unknown (`live-from` is not set){newest_note}."
+
+
+def _format_live(decision: Decision, context: RenderContext) -> str:
+    """Format the name and the evidence, without the name again if the evidence begins with it."""
+    full_name = decision.deployment.name
+    evidence = _join_evidence(decision, context)
+    rest = evidence.removeprefix(f"{context.short_names.get(full_name, full_name)} ")
+    separator = ": " if rest == evidence else " "
+    return f"{_format_link(decision, context)}{separator}{escape_markdown(rest)}"
 
 
 def _format_link(decision: Decision, context: RenderContext) -> str:

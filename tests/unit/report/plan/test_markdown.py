@@ -6,6 +6,7 @@ import pytest
 from cmarkgfm.cmark import Options
 
 from ci3.core.live.commit_names import Commit
+from ci3.core.model.decision import Reason, ReasonCode
 from ci3.core.model.deployment import IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.recipes import find_recipe_url
@@ -179,6 +180,20 @@ def test_what_is_live_is_named_first_with_its_evidence():
 
     words = words_in(re.sub(r"<[^>]*>", "", first))
     assert {"0ac7abd", "E2ABC", "/0ac7abd", "www.example.org"} <= words
+
+
+def test_name_of_a_live_deployment_is_not_repeated_where_the_evidence_begins_with_it():
+    plan = cases.live_plan()
+    reason = Reason(code=ReasonCode.LIVE, message="live: 0ac7abd is deployed to production")
+    decisions = tuple(
+        replace(decision, reasons=(reason,)) if decision.has_reason(ReasonCode.LIVE) else decision
+        for decision in plan.decisions
+    )
+    html = rendered(rendered_plan(replace(plan, decisions=decisions), PLACE))
+    first = re.search(r"<li>(.*?)</li>", html, re.DOTALL)[1]
+
+    assert re.findall("0ac7abd", first) == ["0ac7abd"]
+    assert "production" in words_in(first)
 
 
 def test_what_is_live_is_not_guessed_where_no_source_says_it():
