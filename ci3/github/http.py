@@ -96,7 +96,8 @@ class GitHubTransport:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api_url = _validate_api_url(api_url)
-        self.repository_path = f"/repos/{_validate_repository(repository)}"
+        self.repository = _validate_repository(repository)
+        self.repository_path = f"/repos/{self.repository}"
         self._token = _validate_token(token)
         self._sleep = sleep
         self._clock = clock

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 from pathlib import Path
@@ -51,7 +51,7 @@ class WorkflowRun:
     references: tuple[Reference, ...]
     """What the run is about: for example, its own commit, and the head of a pull request."""
     references_after_close: tuple[Reference, ...]
-    """The same without the head of a pull request that the event closes; for `expire-closed`."""
+    """The same, but those of a pull request that the event closes do not keep its previews."""
     pull_request: int | None
     base_commit: str = ""
     """The head of a pull request's base branch."""
@@ -153,11 +153,11 @@ def combine_references(references: Iterable[Reference]) -> tuple[Reference, ...]
 def _find_references_after_close(
     environ: Mapping[str, str], event: object
 ) -> tuple[Reference, ...]:
-    """Return the references without the head, number and branch of a pull request being closed.
+    """Return the references, of which those of a pull request being closed keep no preview of it.
 
-    Only the run's own commit and ref stay, unless they are of the pull request, too:
+    The run's own commit keeps its previews, too, unless it is of the pull request:
 
-    | event                       | `GITHUB_REF`         | `GITHUB_SHA`                 | stays |
+    | event                       | `GITHUB_REF`         | `GITHUB_SHA`                 | keeps |
     |-----------------------------|----------------------|------------------------------|-------|
     | `pull_request`, not merged  | `refs/pull/12/merge` | merge of head and base       | no    |
     | `pull_request`, merged      | `refs/heads/main`    | the new commit of the branch | yes   |
@@ -166,13 +166,20 @@ def _find_references_after_close(
     Source: https://docs.github.com/actions/reference/workflows-and-actions/contexts#github-context
     """
     is_of_pull_request = environ.get("GITHUB_EVENT_NAME", "") in _PULL_REQUEST_EVENTS
+    references = _find_references(environ, event)
     if not is_of_pull_request or _get_path(event, "action") != "closed":
-        return _find_references(environ, event)
+        return references
+    number = _find_pull_request(event)
     own = _make_reference(environ.get("GITHUB_SHA", ""), environ.get("GITHUB_REF", ""))
     if own.pull_request is not None:
         is_merged = _get_path(event, "pull_request", "merged") is True
         own = Reference(commits=own.commits if is_merged else ())
-    return () if own == Reference() else (own,)
+    closed = (
+        replace(reference, is_closed=number is not None and reference.pull_request == number)
+        for reference in references
+    )
+    found = (reference for reference in (own, *closed) if reference != Reference())
+    return tuple(dict.fromkeys(found))
 
 
 def _find_pull_requests(event: object) -> Iterator[Reference]:

@@ -45,6 +45,7 @@ class PullRequestReader:
                 except GitHubError as exc:
                     self._problem = exc.full_message
             return PullRequestReading(
+                repository=self._transport.repository,
                 pull_requests={**self._pull_requests},
                 missing=frozenset(self._missing),
                 problem=self._problem,

@@ -252,7 +252,7 @@ def refuse_unless_applyable(*plans: Plan) -> None:
 
 def refuse_changed_target(planned: Target, current: Target) -> None:
     """Raise RefusedError if the target differs from the planned one, or its versioning changed."""
-    names = ("bucket", "region", "prefix", "endpoint_url", "versioning")
+    names = ("bucket", "region", "prefix", "endpoint_url", "versioning", "repository")
     for name in names:
         was, now = getattr(planned, name), getattr(current, name)
         if was != now:

@@ -184,7 +184,10 @@ class TargetContext:
             list_in_full,
             partly_deleted,
         )
-        target = bucket.describe_target(self.settings.prefix, versioning_state.versioning)
+        target = replace(
+            bucket.describe_target(self.settings.prefix, versioning_state.versioning),
+            repository=self.expiry.repository,
+        )
         evaluations = keep_uploading_deployments(
             bucket, scope.prefix, evaluations, now, partly_deleted
         )

@@ -36,6 +36,13 @@ class PreviewExpiry:
     share: Share
     clock: Callable[[], datetime]
 
+    @property
+    def repository(self) -> str:
+        """The repository whose pull requests are read; empty without the setting."""
+        if self.period is None or self.github is None:
+            return ""
+        return self.github.transport.repository
+
     def refuse_without_github(self) -> None:
         """Raise SettingsError if the setting is set, and there is no token or repository."""
         if self.period is not None and self.github is None:
@@ -70,14 +77,16 @@ class PreviewExpiry:
         pins: list[Pin] = []
         for previews in sources:
             reading = (
-                PullRequestReading(problem=shortage) if shortage else self._read(previews.numbers)
+                PullRequestReading(repository=self.repository, problem=shortage)
+                if shortage
+                else self._read(previews.numbers)
             )
             pins += pin_unexpired(previews, reading, self.period, self.clock())
         return tuple(pins)
 
     def _read(self, numbers: frozenset[int]) -> PullRequestReading:
         if not numbers or self.github is None:
-            return NO_PULL_REQUESTS
+            return PullRequestReading(repository=self.repository)
         from ci3.live.pull_requests import PullRequestReader  # noqa: PLC0415 - requests: few runs ask GitHub
 
         transport = self.github.transport

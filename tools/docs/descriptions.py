@@ -69,6 +69,8 @@ PLAN_KEYS = {
     "target.prefix": "Folder that contains the deployments, with a trailing slash; empty for the "
     "root of the bucket.",
     "target.endpoint_url": "URL of the S3 endpoint; empty for AWS.",
+    "target.repository": "Repository whose pull requests are read for `expire-closed`; missing "
+    "without that setting.",
     "target.versioning": "Versioning state of the bucket. Only with `enabled` and `suspended` can "
     "it have noncurrent versions.",
     "policy": "Effective settings that are not at their default, by name; `age-from` whenever it "

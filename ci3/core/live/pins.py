@@ -54,6 +54,8 @@ class Pin:
         """Return True if the pin forbids deleting the deployment with that name."""
         if self.code is ReasonCode.PROTECTED:
             return name == self.pattern or fnmatchcase(name, self.pattern)
+        if self.reference.excludes(name):
+            return False
         return self.reference.matches(name) or bool(self._describe_newest(name))
 
     @property

@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from ci3.constants import COMMIT_PREFIX_LENGTH
 from ci3.core.live.commit_names import extract_commit, find_commit_parts, matches_commit
+from ci3.core.live.preview_names import parse_pull_request
 
 SLUG_CUT_LENGTH: Final = 20
 """The slug of a branch or tag may be cut off after this many characters or more."""
@@ -44,7 +45,8 @@ class Reference:
     """What is known of a version of the repository: any of the fields may be empty.
 
     `folder` is a folder's exact name. `commits` have at least 7 hex digits, in lower case: several
-    are those of one pull request, such as its head and its merge commit.
+    are those of one pull request, such as its head and its merge commit. If it `is_closed`, the
+    run's event closes the pull request, so that its previews are not kept by this reference.
     """
 
     folder: str = ""
@@ -52,6 +54,7 @@ class Reference:
     pull_request: int | None = None
     branches: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    is_closed: bool = False
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -85,6 +88,10 @@ class Reference:
     def can_precede_commit(self) -> bool:
         """True if a name may have the pull request or a branch before a commit."""
         return self.pull_request is not None or bool(self.branches)
+
+    def excludes(self, name: str) -> bool:
+        """Return True if a folder's name is that of a preview of the pull request being closed."""
+        return self.is_closed and parse_pull_request(name) == self.pull_request
 
     def split_subjects(self) -> "tuple[Reference, ...]":
         """Return a reference for the pull request, and one for each branch, without commits."""

@@ -96,8 +96,12 @@ class Decision:
 
     @property
     def is_counted(self) -> bool:
-        """True if this deployment counts for keep rules and can supersede others."""
-        return self.deployment.is_complete and not self.is_protected and not self.is_expired
+        """True if this deployment counts for keep rules and can supersede others.
+
+        Of an expired preview that a pin keeps, a decision does not have that it does not count.
+        """
+        is_excluded = self.is_protected or self.has_reason(ReasonCode.EXPIRE_CLOSED)
+        return self.deployment.is_complete and not is_excluded
 
     @property
     def is_expired(self) -> bool:

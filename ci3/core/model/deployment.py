@@ -173,13 +173,22 @@ class VersioningState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The location of deployments; `prefix` is empty for the bucket's root or ends with a slash."""
+    """The location of deployments; `prefix` is empty for the bucket's root or ends with a slash.
+
+    `repository` is the one whose pull requests are read for `expire-closed`; empty without it.
+    """
 
     bucket: str
     region: str
     prefix: str
     endpoint_url: str
     versioning: Versioning
+    repository: str = ""
+
+    def encode(self) -> dict[str, object]:
+        """Return the fields as JSON values, without an empty `repository`."""
+        fields = dataclasses.asdict(self)
+        return {name: fields[name] for name in fields if name != "repository" or self.repository}
 
     @property
     def is_aws(self) -> bool:

@@ -9,6 +9,7 @@ DELETE_VERSIONS_SETTING = "delete-versions"
 ENGINE_SETTING = "engine"
 """Name of the setting that selects the `Engine`."""
 
+EXPIRE_CLOSED_SETTING = "expire-closed"
 KEEP_COUNT_SETTING = "keep-count"
 REQUIRED_FILE_SETTING = "required-file"
 """Name of the setting for the file that makes a deployment complete."""

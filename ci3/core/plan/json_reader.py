@@ -50,6 +50,7 @@ class _Target(_Strict):
     prefix: str
     endpoint_url: str
     versioning: Versioning
+    repository: str = ""
 
 
 class _PolicyEntry(_Strict):

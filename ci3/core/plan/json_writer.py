@@ -40,7 +40,7 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "ci3_version": plan.ci3_version,
         "plan_id": plan.plan_id,
         "created_at": format_timestamp(plan.created_at),
-        "target": dataclasses.asdict(plan.target),
+        "target": plan.target.encode(),
         "policy": encode_policy(plan.policy),
         "applyable": plan.is_applyable,
         "refusals": _encode_coded(plan.refusals),

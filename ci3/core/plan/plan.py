@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from ci3.core.formatting import format_timestamp
@@ -141,7 +141,7 @@ class Plan:
         Neither the time of planning nor any message changes it.
         """
         identity = {
-            "target": asdict(self.target),
+            "target": self.target.encode(),
             "policy": {name: entry.value for name, entry in self.policy.items()},
             "refusals": sorted(refusal.code for refusal in self.refusals),
             "decisions": sorted(_build_identity(decision) for decision in self.decisions),

@@ -5,7 +5,6 @@ evidence: a name that can only be that of the pull request, and its state as Git
 Whatever is unknown, missing or contradictory keeps the preview.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Final
 
 from ci3.core.formatting import format_age, format_duration, join_names, pluralize
 from ci3.core.live.pins import Pin
+from ci3.core.live.preview_names import parse_pull_request
 from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveKind, LiveReading
 from ci3.core.model.decision import Decision, ReasonCode
@@ -23,12 +23,6 @@ from ci3.core.units import Duration
 
 MAX_UPLOAD_DELAY: Final = timedelta(days=30)
 """A deployment uploaded longer after the closing may be named by another number, as of a build."""
-
-_PREVIEW = re.compile(
-    r"(?:pr|pull|preview)[-_]?([1-9][0-9]{0,5})"
-    r"(?:[-_](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64})?",
-    re.ASCII | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +36,14 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestReading:
-    """What GitHub says about pull requests, by number.
+    """What GitHub says about pull requests of a repository, by number.
 
     `wanted` are the numbers that were to be read, `missing` those that no pull request has, and
     `open_numbers` those that a live source lists as open. With a `problem`, no other number could
     be read.
     """
 
+    repository: str = ""
     pull_requests: Mapping[int, PullRequest] = field(default_factory=lambda: MappingProxyType({}))
     wanted: frozenset[int] = frozenset()
     missing: frozenset[int] = frozenset()
@@ -62,11 +57,20 @@ NO_PULL_REQUESTS: Final = PullRequestReading()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryCheck:
-    """Whether a preview may be deleted, and why; `is_known` is False if GitHub was not read."""
+    """Whether a preview may be deleted, and why.
+
+    `is_known` is False if GitHub was not read, or has no such pull request: it answers the same to
+    a token that may not read it. Such a preview is kept.
+    """
 
     is_expired: bool
     message: str
     is_known: bool = True
+
+    @property
+    def is_counted(self) -> bool:
+        """True if the preview is known not to be expired: only then it can supersede others."""
+        return self.is_known and not self.is_expired
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -82,25 +86,6 @@ class ClosedPreviews:
         """The numbers of the pull requests."""
         numbers = (parse_pull_request(deployment.name) for deployment in self.deployments)
         return frozenset(number for number in numbers if number is not None)
-
-
-def parse_pull_request(name: str) -> int | None:
-    """Return the number of the pull request that a preview is named by, or None.
-
-    A commit may follow it: at least 7 hexadecimal digits, among them a letter and a decimal digit.
-    With any other text, it is not certain whose number it is.
-
-    | name                                   | result |
-    |----------------------------------------|--------|
-    | `pr-12`, `PR_12`, `pull12`, `preview-12` | 12   |
-    | `pr-12-a1b2c3d`                        | 12     |
-    | `12`, `a1b2c3d`, `v12`, `build-12`     | None   |
-    | `pr-12-3`, `pr-12-20261130`            | None   |
-    | `pr-12-docs`, `preview-2-columns`      | None   |
-    | `pr-012`, `pr-0`, `pr-1000000`         | None   |
-    """
-    match = _PREVIEW.fullmatch(name)
-    return int(match[1]) if match else None
 
 
 def select_numbers(
@@ -148,7 +133,7 @@ def check_preview(
     number = parse_pull_request(deployment.name)
     if number is None or deployment.oldest_at is None or deployment.newest_at is None:
         return None
-    subject = f"pull request #{number}"
+    subject = f"{reading.repository}#{number}"
     uploaded = now - deployment.newest_at
     if uploaded < period.length:
         return _keep(f"uploaded {format_age(uploaded)}, within {period}; preview of {subject}")
@@ -156,9 +141,9 @@ def check_preview(
         return _keep(f"{subject} is open")
     pull_request = reading.pull_requests.get(number)
     if pull_request is None:
-        if number in reading.missing:
-            return _keep(f"{subject} does not exist")
         how = f"could not be read: {reading.problem}" if reading.problem else "was not read"
+        if number in reading.missing:
+            how = "does not exist"
         return ExpiryCheck(is_expired=False, message=f"{subject} {how}", is_known=False)
     return _check_times(deployment.oldest_at, subject, pull_request, period, now)
 
@@ -228,7 +213,7 @@ def find_expiry_warnings(reading: PullRequestReading) -> tuple[PlanWarning, ...]
         )
     elif reading.wanted and reading.wanted <= reading.missing:
         message = (
-            f"expire-closed deletes nothing: the repository does not have any of the pull "
+            f"expire-closed deletes nothing: {reading.repository} does not have any of the pull "
             f"requests that previews are named by ({shown})"
         )
     else:

@@ -67,16 +67,6 @@ class _EvaluationContext:
             return None
         return check_preview(deployment, self.pull_requests, period, self.now)
 
-    def is_pinned(self, name: str) -> bool:
-        """Return True if a pin matches the name of a deployment."""
-        return any(pin.matches(name) for pin in self.pins)
-
-    def is_remainder(self, name: str) -> bool:
-        """Return True if a run has begun to delete the deployment, and this is what is left."""
-        partial_deletion = self.partial_deletions.get(name)
-        is_left = partial_deletion is not None and not partial_deletion.must_keep
-        return is_left or name in self.started_deletions
-
     def may_be_uploading(self, deployment: Deployment) -> bool:
         """Return True if more objects of an incomplete deployment may follow soon."""
         is_own_deletion = deployment.name in self.started_deletions
@@ -88,8 +78,9 @@ class _Group:
     """One group's counted deployments, and the periods of each calendar rule.
 
     Those are the complete ones that `protect` does not match: a shared folder, which is often the
-    newest, must not take the place of a deployment or supersede it. Nor must one that
-    `expire-closed` deletes: the others would lose their last deployment because of it.
+    newest, must not take the place of a deployment or supersede it. Nor must a preview that is
+    expired, or may be: the others would lose their last deployment because of it. That is so
+    whether a pin keeps it or not: no pin may make another deployment deletable.
     """
 
     name: str
@@ -180,15 +171,12 @@ def _evaluate_group(
         for deployment in deployments
         if (check := context.check_expiry(deployment)) is not None
     }
-    expired_names = {
-        name for name, check in expiry.items() if check.is_expired and not context.is_pinned(name)
-    }
     complete = [
         dated
         for name, dated in dated_by_name.items()
         if dated is not None
         and dated.deployment.is_complete
-        and name not in expired_names
+        and (name not in expiry or expiry[name].is_counted)
         and not is_protected(name, context.pins)
     ]
     counts = {
@@ -221,13 +209,11 @@ def _evaluate(
     if partial_deletion := context.partial_deletions.get(deployment.name):
         checks.append(_check_partial_deletion(partial_deletion))
     expiry = group.expiry.get(deployment.name)
-    is_remainder = expiry is not None and context.is_remainder(deployment.name)
+    is_expired = expiry is not None and expiry.is_expired
     if dated is None:
         checks.append(_always_kept(ReasonCode.NO_OBJECTS, _NO_OBJECTS_MESSAGE))
     elif (
-        not deployment.is_complete
-        and _is_newer_than_all(dated, group.complete)
-        and not is_remainder
+        not deployment.is_complete and not is_expired and _is_newer_than_all(dated, group.complete)
     ):
         checks.append(_always_kept(ReasonCode.IN_PROGRESS, _IN_PROGRESS_MESSAGE))
     elif not deployment.is_complete and context.may_be_uploading(deployment):
@@ -237,7 +223,9 @@ def _evaluate(
             replace(check, is_keep_rule=True) for check in _check_rules(dated, group, context)
         ]
     if expiry is not None and not expiry.is_expired:
-        checks.append(_not_expired(expiry))
+        is_kept_otherwise = any(check.is_matched and not check.is_keep_rule for check in checks)
+        is_matched = not expiry.is_known and not is_kept_otherwise
+        checks.append(_not_expired(expiry, is_matched=is_matched))
     return Evaluation(
         deployment=deployment,
         group=group.name,
@@ -259,15 +247,15 @@ def _check_rules(
     if keep_within is not None:
         yield _check_within(dated, group.complete, keep_within, context.now)
     expiry = group.expiry.get(dated.deployment.name)
-    note = "expired" if expiry is not None and expiry.is_expired else "protected"
+    note = "protected" if expiry is None or expiry.is_counted else expiry.message
     is_counted = dated.deployment.name in group.complete.positions
     for periods in group.periods.values():
         yield periods.check(dated, "" if is_counted else f"{note}, so not counted")
 
 
-def _not_expired(expiry: ExpiryCheck) -> RuleCheck:
+def _not_expired(expiry: ExpiryCheck, *, is_matched: bool) -> RuleCheck:
     return RuleCheck(
-        code=ReasonCode.EXPIRE_CLOSED, is_matched=False, format_message=lambda: expiry.message
+        code=ReasonCode.EXPIRE_CLOSED, is_matched=is_matched, format_message=lambda: expiry.message
     )
 
 

@@ -47,10 +47,10 @@ class Evaluation:
 
     `successor` is the complete deployment that superseded it. `newer_count` is the number of
     complete deployments known to be newer, `required_count` the number that must be newer before
-    this one may be deleted. Protected and expired deployments supersede nothing and are not
-    counted. With `is_ordered_by_name`, the successor is the next one by name, whenever it was
-    uploaded. `expiry` is the result of `expire-closed`; None without the rule, or if the deployment
-    is no preview.
+    this one may be deleted. Protected deployments and previews that are expired, or may be,
+    supersede nothing and are not counted. With `is_ordered_by_name`, the successor is the next one
+    by name, whenever it was uploaded. `expiry` is the result of `expire-closed`; None without the
+    rule, or if the deployment is no preview.
     """
 
     deployment: Deployment
@@ -95,7 +95,8 @@ class Evaluation:
     @property
     def is_counted(self) -> bool:
         """True if the deployment takes a place and can supersede others."""
-        return self.deployment.is_complete and not self.is_protected and not self.is_expired
+        may_expire = self.expiry is not None and not self.expiry.is_counted
+        return self.deployment.is_complete and not self.is_protected and not may_expire
 
     @property
     def is_delete(self) -> bool:

@@ -72,9 +72,11 @@ def _outlook(evaluation: Evaluation, keep_within: Duration | None) -> str:
         condition = "there is a newer complete one" if is_newest else "uploads to it have ended"
         return f"Kept for now. The keep rules apply once {condition}."
     outlook = _outlook_by_rules(evaluation, codes, keep_within)
-    return (
-        outlook if evaluation.expiry is None else f"{outlook} expire-closed may delete it earlier."
-    )
+    if ReasonCode.EXPIRE_CLOSED in codes:
+        outlook = "Kept while the state of its pull request is unknown."
+    elif evaluation.expiry is not None:
+        outlook = f"{outlook} expire-closed may delete it earlier."
+    return outlook
 
 
 def _outlook_by_rules(

@@ -78,6 +78,7 @@ def _find_newest_names(
     group: Sequence[DatedDeployment],
     may_supersede: Callable[[DatedDeployment], bool],
 ) -> Iterator[str]:
+    group = [dated for dated in group if not reference.excludes(dated.deployment.name)]
     candidates = [dated for dated in group if reference.find_head(dated.deployment.name)]
     if not candidates:
         return

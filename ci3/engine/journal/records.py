@@ -48,6 +48,7 @@ class TargetRecord(_Strict):
     prefix: str = Field(pattern=r"^([\s\S]*/)?$")
     endpoint_url: str
     versioning: Versioning
+    repository: str = ""
 
 
 class PolicyRecord(_Strict):

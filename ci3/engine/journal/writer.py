@@ -103,7 +103,7 @@ class Journal:
                 "run_id": header.run_id,
                 "plan_id": header.plan_id,
                 "started_at": format_timestamp(header.started_at),
-                "target": asdict(header.target),
+                "target": header.target.encode(),
                 "policy": encode_policy(header.policy),
                 "deployments": [
                     {

@@ -18,7 +18,7 @@ from ci3.core.journal.location import is_s3_url
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import PlanWarning, Refusal
-from ci3.core.model.policy import KEEP_COUNT_SETTING, REQUIRED_FILE_SETTING
+from ci3.core.model.policy import EXPIRE_CLOSED_SETTING, KEEP_COUNT_SETTING, REQUIRED_FILE_SETTING
 from ci3.core.model.recipes import find_recipe_url
 from ci3.core.model.result import ApplyResult, DeleteGuard, RunOutcome
 from ci3.core.plan.plan import Plan
@@ -149,6 +149,8 @@ def format_policy(plan: Plan) -> str:
     settings = default | {
         name: f"{entry.text} ({entry.origin})" for name, entry in plan.policy.items()
     }
+    if plan.target.repository and EXPIRE_CLOSED_SETTING in settings:
+        settings[EXPIRE_CLOSED_SETTING] += f" for {plan.target.repository}"
     return "; ".join(f"{name} {value}" for name, value in settings.items())
 
 

@@ -142,6 +142,20 @@ def test_fetching_failure_keeps_the_previews_and_the_rest_of_the_plan_goes_on(
     assert deleted == {"site-1", "site-2"}
 
 
+def test_preview_that_could_not_be_read_takes_no_place(bucket, github, close, clean):
+    close(12)
+    for number in (1, 2, 3):
+        bucket.deploy(f"app/rel-{number}", days=40 - number)
+    bucket.deploy("app/pr-12", days=20)
+    settings = {"prefix": "app", "match": r"rel-\d|pr-\d+", "keep_count": "3"}
+
+    github.fail_next("GET", "pulls", 403, {"message": "no"})
+    clean(**settings)
+
+    names = {key.split("/")[1] for key in bucket.content() if key.startswith("app/")}
+    assert names - {".ci3"} == {"rel-1", "rel-2", "rel-3", "pr-12"}
+
+
 def test_three_hundred_closed_ones_take_few_requests(bucket, github, close, clean):
     for number in range(1, 301):
         close(number)
@@ -249,6 +263,16 @@ def test_event_that_closes_a_pull_request_deletes_its_preview_at_once(bucket, cl
 
     assert run.exit_code == 0, run.log
     assert deleted == {*names} - {"pr-14"}
+
+
+def test_event_that_closes_a_pull_request_keeps_what_is_no_preview_of_it(bucket, close, clean):
+    close(12, days=0)
+    bucket.deploy(HEAD_SHA, days=20)  # in production, and deployed before the merge
+    bucket.deploy("site-7", days=10)
+    bucket.put("pr-12/index.html", days=0.001)
+    for environ in (CLOSED_RUN, {"GITHUB_REF": "refs/heads/main"}):
+        assert HEAD_SHA not in clean(CLOSED, environ, period="0d", keep_count="1")[1]
+    assert "pr-12" not in bucket.folders()
 
 
 def test_event_that_closes_a_pull_request_keeps_its_preview_without_the_setting(

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from ci3.core.live.pins import pin_run
 from ci3.core.live.references import Reference
 from ci3.github.workflow_run import Lookup, read_workflow_run
 from tests.support.github.cut_events import PACKAGE, SLICE, VERSION
@@ -353,6 +354,12 @@ def test_address_that_is_none_links_nothing(changed):
 MAIN_COMMIT: Final = Reference(commits=(RUN_SHA,), branches=("main",))
 
 
+NAMES: Final = (
+    PULL_REQUEST_HEAD, "2", "pr-2", "preview-2", f"pr-2-{PULL_REQUEST_HEAD}",
+    "pr-2-a1b2c3d", "pr-3", f"pr-3-{PULL_REQUEST_HEAD}",
+)  # fmt: skip
+
+
 def merged(payload):
     payload["pull_request"]["merged"] = True
 
@@ -360,22 +367,25 @@ def merged(payload):
 @pytest.mark.parametrize(
     ("event", "ref", "change", "expected"),
     [
-        pytest.param("", "refs/pull/2/merge", lambda _: None, (), id="not merged"),
-        pytest.param("", "refs/heads/main", merged, (MAIN_COMMIT,), id="merged"),
-        pytest.param("", "refs/pull/2/merge", merged, (Reference(commits=(RUN_SHA,)),),
+        pytest.param("", "refs/pull/2/merge", lambda _: None, set(), id="not merged"),
+        pytest.param("", "refs/heads/main", merged, {MAIN_COMMIT}, id="merged"),
+        pytest.param("", "refs/pull/2/merge", merged, {Reference(commits=(RUN_SHA,))},
                      id="merged, with the ref of the pull request"),
-        pytest.param("pull_request_target", "refs/heads/main", lambda _: None, (MAIN_COMMIT,),
+        pytest.param("pull_request_target", "refs/heads/main", lambda _: None, {MAIN_COMMIT},
                      id="target"),
     ],
 )  # fmt: skip
-def test_only_the_runs_own_commit_is_left_after_a_pull_request_is_closed(
+def test_pull_request_that_is_closed_keeps_everything_but_its_previews(
     run_of, event, ref, change, expected
 ):
     run = run_of("pull_request closed", event=event, ref=ref, change=change)
 
-    assert run.references_after_close == expected
+    assert {item for item in run.references_after_close if not item.is_closed} == expected
     assert any(reference.pull_request == 2 for reference in run.references)
     assert PULL_REQUEST_HEAD in commits_of(run)
+    pins = pin_run(run.references_after_close)
+    pinned = {name for name in NAMES if any(pin.matches(name) for pin in pins)}
+    assert pinned == {PULL_REQUEST_HEAD, "2", f"pr-3-{PULL_REQUEST_HEAD}"}
 
 
 @pytest.mark.parametrize(

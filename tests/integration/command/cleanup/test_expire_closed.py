@@ -126,6 +126,33 @@ def test_saved_plan_is_compared_with_the_state_of_now(site, github):
     assert site.folders() == {"main", "pr-13"}
 
 
+def test_saved_plan_of_another_repository_is_refused(
+    site, github, monkeypatch, capsys, assert_screen
+):
+    assert run(site, "plan-cleanup", "--plan-file", "plan.json") == 0
+    assert json.loads(Path("plan.json").read_text())["target"]["repository"] == REPOSITORY
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/backoffice")
+    capsys.readouterr()
+
+    options = ("--plan-file", "plan.json", "--auto-approve", "--skip-changed")
+    assert main(["cleanup", *site.options(), *options]) == 4
+
+    assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
+    assert_screen(capsys.readouterr().err)
+
+
+def test_journal_of_another_repository_is_not_resumed(site, proxy, github, monkeypatch):
+    proxy.refuse({"pr-12/file-00001"}, "AccessDenied")
+    options = ("--auto-approve", "--journal-file", "journal.jsonl")
+    assert run(site, "cleanup", *options) != 0
+    proxy.forget_rules()
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/backoffice")
+
+    assert main(["cleanup", *site.options(), "--resume", "journal.jsonl", "--auto-approve"]) == 4
+
+    assert "pr-12/file-00001" in site.content()
+
+
 def test_saved_plan_deletes_nothing_while_github_fails(site, github):
     assert run(site, "plan-cleanup", "--plan-file", "plan.json") == 0
     github.fail_next("GET", "pulls", 403, {"message": "no"})

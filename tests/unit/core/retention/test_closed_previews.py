@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ci3.core.live.pins import Pin, pin_protected, pin_run
+from ci3.core.live.preview_names import parse_pull_request
 from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.decision import ReasonCode
@@ -18,7 +19,6 @@ from ci3.core.retention.closed_previews import (
     PullRequestReading,
     check_preview,
     find_expiry_warnings,
-    parse_pull_request,
     pin_unexpired,
     select_closed_previews,
     select_numbers,
@@ -38,6 +38,7 @@ from tests.support.builders import (
 )
 from tests.support.golden import assert_messages
 
+REPOSITORY = "acme/storefront"
 PERIOD = Duration.parse("3d")
 COMMIT = "a1b2c3d" + "0" * 33
 
@@ -53,7 +54,8 @@ def pull_request(closed_days: float | None = 10, *, created_days=100.0, is_merge
 def reading(**pull_requests: PullRequest) -> PullRequestReading:
     """Return a reading of pull requests that are named like `_12`."""
     return PullRequestReading(
-        pull_requests={int(name[1:]): value for name, value in pull_requests.items()}
+        repository=REPOSITORY,
+        pull_requests={int(name[1:]): value for name, value in pull_requests.items()},
     )
 
 
@@ -87,7 +89,8 @@ def test_name_of_a_preview_has_one_number_and_perhaps_a_commit(name):
     "name",
     ["12", "0012", COMMIT, "a1b2c3d", f"12-{COMMIT}", f"main-{COMMIT}", "v12", "build-12", "mr-12",
      "pr", "pr-", "pr-0", "pr-012", "pr-1234567", "pr-20261130", "pr-12-3", "pr-12-1234567",
-     "pr-12-20261130", "pr-12-abcdefa", "pr-12-a1b2c3", "pr-12-docs", "preview-2-columns",
+     "pr-12-20261130", "pr-12-20261130a", f"pr-12-{COMMIT}a", "pr-12-abcdefa", "pr-12-a1b2c3",
+     "pr-12-docs", "preview-2-columns",
      "pr-12-", "pr--12", "pr-12-13-a1b2c3d", "pr-12-a1b2c3d-3", "pr-12-a1b2c3d-docs", "a-pr-12",
      "my-preview-12", "pr-\u0661\u0662", "pr-12\n", "pr.12", "\u212aull-12", "spr12", ""],
 )  # fmt: skip
@@ -136,7 +139,7 @@ def test_period_of_zero_days_needs_no_time_after_the_closing():
     [
         pytest.param(reading(_13=pull_request()), False, id="not read"),
         pytest.param(PullRequestReading(problem="GitHub is down"), False, id="failed"),
-        pytest.param(PullRequestReading(missing=frozenset({12})), True, id="an issue"),
+        pytest.param(PullRequestReading(missing=frozenset({12})), False, id="an issue"),
         pytest.param(
             replace(reading(_12=pull_request()), open_numbers=frozenset({12})), True, id="listed"
         ),
@@ -182,15 +185,25 @@ def test_pin_keeps_an_expired_preview(pin):
     assert pin.code in {reason.code for reason in evaluation.decision.reasons}
 
 
-def test_empty_and_incomplete_previews_are_kept():
+def test_empty_preview_is_kept():
     assert deleted(empty_deployment("pr-12")) == set()
-    assert deleted(marker_only_deployment("pr-12", 20)) == set()
 
 
-def test_incomplete_preview_is_deleted_once_nothing_can_follow():
-    incomplete = marker_only_deployment("pr-12", 20)
-    newer = deployment("main", 10)
-    assert deleted(incomplete, newer) == {"pr-12"}
+@pytest.mark.parametrize(
+    ("days", "state", "period", "expected"),
+    [
+        pytest.param(20, pull_request(), "3d", {"pr-12"}, id="failed build"),
+        pytest.param(0.04, pull_request(0.04), "0d", set(), id="an object of the last hour"),
+        pytest.param(0.1, pull_request(0.04), "0d", {"pr-12"}, id="older than an hour"),
+        pytest.param(20, pull_request(None), "3d", set(), id="open"),
+        pytest.param(20, pull_request(1), "3d", set(), id="closed within the period"),
+    ],
+)
+def test_incomplete_preview_is_deleted_once_nothing_can_follow(days, state, period, expected):
+    incomplete = marker_only_deployment("pr-12", days)
+    other, expire_closed = deployment("main", 40), Duration.parse(period)
+    options = {"pull_requests": reading(_12=state), "expire_closed": expire_closed}
+    assert deleted(incomplete, other, **options) == expected
 
 
 @pytest.mark.parametrize(("must_keep", "expected"), [(False, {"pr-12"}), (True, set())])
@@ -229,6 +242,31 @@ def test_expired_preview_takes_no_place_and_supersedes_nothing():
     assert deleted(production, *previews, keep_count=1, pull_requests=closed) == {"pr-12", "pr-13"}
 
 
+@pytest.mark.parametrize(
+    "unknown",
+    [PullRequestReading(problem="GitHub is down"), PullRequestReading(missing=frozenset({12}))],
+    ids=["failed", "missing"],
+)
+@pytest.mark.parametrize("keep_count", [1, 3])
+def test_preview_that_may_be_expired_is_kept_and_supersedes_nothing(unknown, keep_count):
+    releases = [deployment(f"rel-{number}", 40 - number) for number in (1, 2, 3)]
+    preview = deployment("pr-12", 20)
+    known = deleted(*releases, preview, keep_count=keep_count)
+    assert known - deleted(*releases, preview, keep_count=keep_count, pull_requests=unknown) == {
+        "pr-12"
+    }
+    assert deleted(*releases, preview, keep_count=1, pull_requests=unknown) == {"rel-1", "rel-2"}
+    superseded = deleted(preview, deployment("main", 10), keep_count=1, pull_requests=unknown)
+    assert superseded == set()
+
+
+@pytest.mark.parametrize("pin", [live_pin("pr-12"), *pin_protected(["pr-12"])])
+def test_pin_on_an_expired_preview_makes_nothing_else_deletable(pin):
+    deployments = deployment("rel-a", 40), deployment("pr-12", 20)
+    assert deleted(*deployments, keep_count=1) == {"pr-12"}
+    assert deleted(*deployments, keep_count=1, pins=[pin]) == set()
+
+
 def test_superseded_preview_does_not_depend_on_its_pull_request():
     decisions = [
         item.decision
@@ -254,8 +292,8 @@ def test_messages():
         for name, (folder, state) in times.items()
     }
     unknown = {
-        "missing": PullRequestReading(missing=frozenset({12})),
-        "failed": PullRequestReading(problem="GitHub returned 502"),
+        "missing": PullRequestReading(repository=REPOSITORY, missing=frozenset({12})),
+        "failed": PullRequestReading(repository=REPOSITORY, problem="GitHub returned 502"),
     }
     checks |= {
         name: check_preview(deployment("pr-12", 20), state, PERIOD, NOW)

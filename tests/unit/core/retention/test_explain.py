@@ -62,7 +62,8 @@ def outlooks():
         "superseded 14 days ago": outlook(
             "d1", D1, deployment("d2", 14), keep_within=WITHIN_14_DAYS
         ),
-        "preview": outlook("pr-1", deployment("pr-1", 30), expire_closed=WITHIN_14_DAYS),
+        "preview": outlook("pr-1", deployment("pr-1", 3), expire_closed=WITHIN_14_DAYS),
+        "unread preview": outlook("pr-1", deployment("pr-1", 30), expire_closed=WITHIN_14_DAYS),
         "never superseded": outlook("d1", D1, keep_within=WITHIN_14_DAYS),
         "superseded and of the 3 newest": outlook(
             "d1", D1, D2, keep_count=3, keep_within=WITHIN_14_DAYS
