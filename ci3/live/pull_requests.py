@@ -69,6 +69,9 @@ class PullRequestReader:
                 self._read_each(wanted)
                 return
             page = next(pages, None)
+            if page == {}:
+                self._read_each(wanted)
+                return
             if page is None:
                 self._missing |= wanted
                 return
@@ -80,7 +83,11 @@ class PullRequestReader:
             wanted -= absent
 
     def _list_pages(self) -> Iterator[dict[int, PullRequest]]:
-        """Yield the pull requests of each page by number; their order is checked."""
+        """Yield the pull requests of each page by number, and an empty page at the end of an order.
+
+        Where the list is not ordered by number, as after a transfer, a number that is not on a page
+        may be on a later one.
+        """
         query = {"state": "all", "sort": "created", "direction": "desc"}
         last = None
         for page in self._transport.list_pages(self._path, query, self._count_request):
@@ -88,7 +95,8 @@ class PullRequestReader:
             for entry in page:
                 number = entry.get_int("number")
                 if last is not None and number > last:
-                    raise entry.make_error("pull requests are not listed newest first")
+                    yield {}
+                    return
                 last = number
                 pull_requests[number] = self._parse(entry)
             if pull_requests:
@@ -114,7 +122,9 @@ class PullRequestReader:
         """
         repository = fields.get_object("base").get_object("repo").get_text("full_name")
         if f"/repos/{repository}".casefold() != self._transport.repository_path.casefold():
-            raise fields.make_error(f"it has a pull request of {repository}")
+            raise GitHubError(
+                f"the repository is now {repository}", f"Set GITHUB_REPOSITORY to {repository}."
+            )
         state = fields.get_text("state")
         is_open = not fields.get_optional_text("closed_at")
         if state not in ("open", "closed") or is_open is not (state == "open"):

@@ -175,10 +175,17 @@ def test_valid_answer_of_the_same_form_is_read(fake, reader):
     assert reader.read([12]).pull_requests[12].closed_at
 
 
-def test_list_in_another_order_is_a_problem(fake, reader):
+def test_numbers_are_read_one_by_one_if_the_list_is_in_another_order(fake, reader):
+    close_pull_requests(fake, [11, 12])
     entries = [ENTRY | {"number": number} for number in (11, 12, 13)]
     fake.fail_next("GET", "/pulls", 200, entries)
-    assert reader.read([11, 12, 13]).problem
+
+    reading = reader.read([11, 12, 13])
+
+    assert reading.pull_requests.keys() == {11, 12}
+    assert reading.missing == {13}
+    assert not reading.problem
+    assert paths(fake) == ["?", "13", "12", "11"]
 
 
 def test_problems_are_the_golden_ones(fake, api):
@@ -186,7 +193,6 @@ def test_problems_are_the_golden_ones(fake, api):
     limited = PullRequestReader(api.transport, request_limit=1)
     cases = {"limit": limited.read([1, 500]).problem}
     changes = {
-        "order": [ENTRY, ENTRY | {"number": 13}],
         "state": [ENTRY | {"state": "open"}],
         "repository": [ENTRY | {"base": {"repo": {"full_name": "acme/fork"}}}],
     }
