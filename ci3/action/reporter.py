@@ -12,6 +12,7 @@ from ci3.config.resolve import RawSetting, raw_text
 from ci3.config.settings import Settings
 from ci3.core.formatting import format_json
 from ci3.core.live.commit_names import Commit, interleave_names
+from ci3.core.model.issues import WarningCode
 from ci3.core.model.result import RunOutcome
 from ci3.core.plan.shared_folders import label_plans, label_refusals
 from ci3.core.plan.target_result import (
@@ -145,7 +146,9 @@ class Reporter:
         for target_result, label in zip(target_results, labels, strict=True):
             prefix = f"{label}: " if len(target_results) > 1 else ""
             for warning in list_open_warnings(target_result):
-                runner.add_warning(f"{prefix}{format_issue(warning)}")
+                is_notice = warning.code is WarningCode.NO_PREVIEWS
+                annotate = runner.add_notice if is_notice else runner.add_warning
+                annotate(f"{prefix}{format_issue(warning)}")
             if target_result.is_stale and target_result.changed:
                 runner.add_error(f"{prefix}{format_stale_headline(target_result)}")
             if problem := format_reconciled_problem(target_result):

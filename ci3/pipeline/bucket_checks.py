@@ -49,7 +49,13 @@ def find_bucket_issues(
         warnings=(
             *name_times.find_warnings(),
             *find_overlap_warnings(state.evaluations, settings.age_from),
-            *find_empty_target_warnings(state.inventory, state.target, settings.match, root),
+            *find_empty_target_warnings(
+                state.inventory,
+                state.target,
+                settings.match,
+                root,
+                may_be_empty=settings.expire_closed is not None,
+            ),
         ),
     )
 

@@ -146,14 +146,14 @@ class TargetContext:
     def _observe(
         self, bucket: BucketReader, scope: ListingScope, partly_deleted: Mapping[str, str]
     ) -> TargetState:
-        listed_at = self.clock()
+        share, listed_at = self.share, self.clock()
         with ThreadPoolExecutor(1, "live") as executor:
             live_future = executor.submit(self.read_live_sources, bucket)
             rules_future = executor.submit(
-                self.share, "lifecycle", lambda: self.read_lifecycle_rules(bucket)
+                share, "lifecycle", lambda: self.read_lifecycle_rules(bucket)
             )
             versioning_future = executor.submit(
-                self.share, "versioning", bucket.read_versioning_or_unknown
+                share, "versioning", bucket.read_versioning_or_unknown
             )
             inventory, folders = self._read_inventory(bucket, scope)
             readings = live_future.result()
@@ -184,10 +184,8 @@ class TargetContext:
             list_in_full,
             partly_deleted,
         )
-        target = replace(
-            bucket.describe_target(self.settings.prefix, versioning_state.versioning),
-            repository=self.expiry.repository,
-        )
+        target = bucket.describe_target(self.settings.prefix, versioning_state.versioning)
+        target = replace(target, repository=self.expiry.repository)
         evaluations = keep_uploading_deployments(
             bucket, scope.prefix, evaluations, now, partly_deleted
         )

@@ -45,6 +45,7 @@ class OpenTarget:
 def open_targets(contexts: Sequence[TargetContext]) -> tuple[OpenTarget, ...]:
     """Open the bucket of each target, and expand the patterns.
 
+    A pattern that finds no target is refused, but with `expire-closed` it is an empty target.
     Raises RefusedError if a pattern finds no target or too many, SettingsError if it has no `match`
     or targets overlap, and AccessError if a listing fails.
     """
@@ -125,6 +126,11 @@ def _expand(context: TargetContext) -> Iterator[OpenTarget]:
     settings = context.settings
     bucket, listed_at = context.open_bucket(), context.monotonic()
     folders, without_match = _find_targets(bucket, settings)
+    if not folders and settings.expire_closed is not None:
+        # The last preview is deleted. No other folder than those of the pattern has this prefix.
+        empty = replace(settings, pattern=settings.prefix, live_from=(), protect=())
+        yield OpenTarget(context=replace(context, settings=empty), bucket=bucket)
+        return
     if not folders:
         raise RefusedError(
             f"prefix {settings.prefix} matches no target in s3://{settings.bucket}: "

@@ -1,5 +1,6 @@
 """Make the plan of a target from what is known about it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ci3 import __version__
@@ -12,7 +13,7 @@ from ci3.core.lifecycle.planning import (
     plan_lifecycle,
 )
 from ci3.core.lifecycle.rule_status import RuleContext
-from ci3.core.model.decision import Engine
+from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Versioning
 from ci3.core.model.issues import PlanWarning
 from ci3.core.plan.checks import (
@@ -26,7 +27,11 @@ from ci3.core.plan.checks import (
 )
 from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
-from ci3.core.retention.closed_previews import find_expiry_warnings
+from ci3.core.retention.closed_previews import (
+    find_expiry_warnings,
+    find_open_warnings,
+    keep_by_versions,
+)
 from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
 from ci3.pipeline.bucket_checks import find_bucket_issues
@@ -38,11 +43,8 @@ def make_plan(
     bucket: BucketReader, state: TargetState, settings: Settings, limits: Limits, progress: Progress
 ) -> Plan:
     """Return the plan of a target; with `delete-versions`, the versions to delete are listed."""
-    decisions = tuple(evaluation.decision for evaluation in state.evaluations)
-    inventory, versioning = state.inventory, state.target.versioning
-    if settings.delete_versions and versioning.may_have_noncurrent_versions:
-        decisions, unlisted = add_versions(bucket, decisions, progress)
-        inventory = replace(inventory, unlisted=(*inventory.unlisted, *unlisted))
+    versioning = state.target.versioning
+    decisions, inventory = _list_versions(bucket, state, settings, progress)
     issues = find_bucket_issues(bucket, state, settings)
     safety_refusals = (
         *find_refusals(inventory, state.pins, state.readings, state.target_names),
@@ -83,7 +85,7 @@ def make_plan(
                 target_names=state.target_names,
             ),
             *issues.warnings,
-            *_find_reading_warnings(state),
+            *_find_reading_warnings(state, decisions),
             *read_restored_warnings(bucket, state.target.prefix, inventory, decisions),
             *find_restore_period_warnings(state.restore_period),
             *lifecycle_plan.warnings,
@@ -95,10 +97,26 @@ def make_plan(
     )
 
 
-def _find_reading_warnings(state: TargetState) -> tuple[PlanWarning, ...]:
+def _list_versions(
+    bucket: BucketReader, state: TargetState, settings: Settings, progress: Progress
+) -> tuple[tuple[Decision, ...], Inventory]:
+    """Return the decisions, with `delete-versions` those by all versions, and the inventory."""
+    decisions = tuple(evaluation.decision for evaluation in state.evaluations)
+    if not (settings.delete_versions and state.target.versioning.may_have_noncurrent_versions):
+        return decisions, state.inventory
+    decisions, unlisted = add_versions(bucket, decisions, progress)
+    inventory = replace(state.inventory, unlisted=(*state.inventory.unlisted, *unlisted))
+    period = settings.expire_closed
+    return keep_by_versions(decisions, state.pull_requests, period, state.now), inventory
+
+
+def _find_reading_warnings(
+    state: TargetState, decisions: Sequence[Decision]
+) -> tuple[PlanWarning, ...]:
     """Return the warnings about pull requests, journals and an inventory report."""
     return (
         *find_expiry_warnings(state.pull_requests),
+        *find_open_warnings(state.pull_requests, decisions),
         *state.journal_warnings,
         *find_report_warnings(state.inventory, state.now),
     )

@@ -230,7 +230,10 @@ WARNINGS = {
     WarningCode.NEVER_DELETABLE: "No deployment can be deleted, because each overlaps a newer one.",
     WarningCode.NOTHING_MATCHES: "There are no deployments, but the bucket is not empty.",
     WarningCode.EXPIRE_CLOSED: "Pull requests of previews could not be read, or none of them "
-    "exists: `expire-closed` keeps these previews.",
+    "exists: `expire-closed` keeps these previews. Or the keep rules delete all previews of an "
+    "open pull request.",
+    WarningCode.NO_PREVIEWS: "With `expire-closed`, no deployment is left: the last preview may "
+    "have been deleted, or `prefix` or `match` is wrong.",
 }
 
 REASONS = {

@@ -67,7 +67,8 @@ def _is_refused(facts: BucketFacts, code: RefusalCode) -> bool:
 def _check_names(facts: BucketFacts, folders: FolderSummary) -> Iterator[Finding]:
     topic, names, url = "folders", folders.names, facts.doctor_target.target.url
     if not names:
-        if not _has_issue(facts, WarningCode.NOTHING_MATCHES):
+        codes = (WarningCode.NOTHING_MATCHES, WarningCode.NO_PREVIEWS)
+        if not any(_has_issue(facts, code) for code in codes):
             yield warning(
                 topic,
                 f"No deployments under {url}",

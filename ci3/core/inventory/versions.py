@@ -32,6 +32,8 @@ def summarize_versions(versions: Iterable[StoredVersion]) -> VersionSummary:
         count=len(ordered),
         size_bytes=sum(version.size_bytes for version in ordered),
         fingerprint=digest.hexdigest(),
+        oldest_at=min((version.modified_at for version in ordered), default=None),
+        newest_at=max((version.modified_at for version in ordered), default=None),
     )
 
 

@@ -43,6 +43,8 @@ class WarningCode(StrEnum):
     NEVER_DELETABLE = "never-deletable"
     NOTHING_MATCHES = "nothing-matches"
     EXPIRE_CLOSED = "expire-closed"
+    NO_PREVIEWS = "no-previews"
+    """No deployment is left, as after the deletion of the last preview: a notice in workflows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Objects, versions and multipart uploads, as S3 lists them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -47,6 +47,9 @@ class VersionSummary:
     count: int
     size_bytes: int
     fingerprint: str
+    oldest_at: datetime | None = field(default=None, compare=False)
+    """The times of the first and the last of them; not stored in plan files."""
+    newest_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

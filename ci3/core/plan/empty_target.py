@@ -27,12 +27,18 @@ def needs_bucket_root(inventory: Inventory, target: Target) -> bool:
 
 
 def find_empty_target_warnings(
-    inventory: Inventory, target: Target, match: UserPattern | None, root: BucketRoot
+    inventory: Inventory,
+    target: Target,
+    match: UserPattern | None,
+    root: BucketRoot,
+    *,
+    may_be_empty: bool = False,
 ) -> tuple[PlanWarning, ...]:
     """Return a warning if there is no deployment, although the bucket is not empty.
 
     `root` is used if `needs_bucket_root`. A prefix with only the journals of ci3 or its own marker
-    is empty: it is not misspelt.
+    is empty: it is not misspelt. With `may_be_empty`, as `expire-closed` deletes the last preview,
+    the warning is only a notice.
     """
     if inventory.deployments or inventory.unlisted:
         return ()
@@ -61,6 +67,9 @@ def find_empty_target_warnings(
         ).removesuffix(".")
     else:
         return ()
+    if may_be_empty:
+        message = f"No preview is left. If there should be some: {message}"
+        return (PlanWarning(code=WarningCode.NO_PREVIEWS, message=message),)
     return (PlanWarning(code=WarningCode.NOTHING_MATCHES, message=message),)
 
 

@@ -12,7 +12,7 @@ from ci3.core.lifecycle.rule_status import ExistingRule
 from ci3.core.model.decision import Decision, Reason
 from ci3.core.model.deployment import Deployment, IgnoredEntry
 from ci3.core.model.issues import PlanWarning, Refusal
-from ci3.core.model.objects import StoredObject
+from ci3.core.model.objects import StoredObject, VersionSummary
 from ci3.core.model.policy import encode_policy
 from ci3.core.plan.plan import Plan
 from ci3.core.retention.explain import Explanation
@@ -162,5 +162,13 @@ def _encode_deployment(deployment: Deployment) -> dict[str, object]:
         "newest_at": deployment.newest_at and format_timestamp(deployment.newest_at),
         "complete": deployment.is_complete,
         "fingerprint": deployment.fingerprint or None,
-        "versions": deployment.versions and dataclasses.asdict(deployment.versions),
+        "versions": deployment.versions and _encode_versions(deployment.versions),
+    }
+
+
+def _encode_versions(versions: VersionSummary) -> dict[str, object]:
+    return {
+        "count": versions.count,
+        "size_bytes": versions.size_bytes,
+        "fingerprint": versions.fingerprint,
     }

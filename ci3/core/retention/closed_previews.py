@@ -6,7 +6,7 @@ Whatever is unknown, missing or contradictory keeps the preview.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -16,7 +16,7 @@ from ci3.core.live.pins import Pin
 from ci3.core.live.preview_names import parse_pull_request
 from ci3.core.live.references import Reference
 from ci3.core.live.sources import LiveKind, LiveReading
-from ci3.core.model.decision import Decision, ReasonCode
+from ci3.core.model.decision import Action, Decision, Reason, ReasonCode
 from ci3.core.model.deployment import Deployment
 from ci3.core.model.issues import PlanWarning, WarningCode
 from ci3.core.units import Duration
@@ -49,6 +49,11 @@ class PullRequestReading:
     missing: frozenset[int] = frozenset()
     open_numbers: frozenset[int] = frozenset()
     problem: str = ""
+
+    def is_open(self, number: int) -> bool:
+        """Return True if the pull request is known to be open."""
+        state = self.pull_requests.get(number)
+        return number in self.open_numbers or (state is not None and state.closed_at is None)
 
 
 NO_PULL_REQUESTS: Final = PullRequestReading()
@@ -176,6 +181,42 @@ def select_closed_previews(decisions: Iterable[Decision]) -> tuple[ClosedPreview
     return (ClosedPreviews(deployments=deployments),) if deployments else ()
 
 
+def keep_by_versions(
+    decisions: Iterable[Decision],
+    reading: PullRequestReading,
+    period: Duration | None,
+    now: datetime,
+) -> tuple[Decision, ...]:
+    """Return the decisions without deletions of previews whose versions are not all expired.
+
+    With `delete-versions`, noncurrent versions and delete markers are deleted, too. They may be
+    older than the pull request, or newer than the period, although the current objects are not.
+    """
+    return tuple(
+        decision if period is None else _keep_by_versions(decision, reading, period, now)
+        for decision in decisions
+    )
+
+
+def _keep_by_versions(
+    decision: Decision, reading: PullRequestReading, period: Duration, now: datetime
+) -> Decision:
+    deployment, versions = decision.deployment, decision.deployment.versions
+    if versions is None or not decision.is_expired:
+        return decision
+    span = replace(deployment, oldest_at=versions.oldest_at, newest_at=versions.newest_at)
+    check = check_preview(span, reading, period, now)
+    if check is not None and check.is_expired:
+        return decision
+    message = f"noncurrent versions: {check.message if check else 'none is listed'}"
+    return replace(
+        decision,
+        deployment=replace(deployment, versions=None),
+        action=Action.KEEP,
+        reasons=(Reason(code=ReasonCode.EXPIRE_CLOSED, message=message),),
+    )
+
+
 def pin_unexpired(
     previews: ClosedPreviews, reading: PullRequestReading, period: Duration | None, now: datetime
 ) -> tuple[Pin, ...]:
@@ -200,6 +241,32 @@ def pin_unexpired(
         for name, check in checks
         if check is None or not check.is_expired
     )
+
+
+def find_open_warnings(
+    reading: PullRequestReading, decisions: Iterable[Decision]
+) -> tuple[PlanWarning, ...]:
+    """Return a warning if the keep rules delete all previews of an open pull request.
+
+    Only of those that were read: an older build of one that has a newer preview is no reason.
+    """
+    is_kept: dict[int, bool] = {}
+    for decision in decisions:
+        if number := parse_pull_request(decision.deployment.name):
+            is_kept[number] = is_kept.get(number, False) or not decision.is_delete
+    numbers = sorted(
+        number
+        for number, is_any_kept in is_kept.items()
+        if reading.is_open(number) and not is_any_kept
+    )
+    if not numbers:
+        return ()
+    message = (
+        f"The keep rules delete all previews of {pluralize(len(numbers), 'open pull request')}: "
+        f"{join_names([f'#{number}' for number in numbers])}. Set group-by to `(pr-\\d+).*`, so "
+        "that they apply to each pull request, or live-from: open-pull-requests"
+    )
+    return (PlanWarning(code=WarningCode.EXPIRE_CLOSED, message=message),)
 
 
 def find_expiry_warnings(reading: PullRequestReading) -> tuple[PlanWarning, ...]:

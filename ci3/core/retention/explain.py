@@ -45,6 +45,8 @@ def explain(
     """
     outlook = _outlook(evaluation, keep_within)
     reasons = planned.reasons if planned else ()
+    if planned is not None and planned.is_keep and evaluation.is_delete:
+        outlook = f"Kept: {'; '.join(reason.message for reason in reasons)}."
     if messages := [reason.message for reason in reasons if reason.code in _LIFECYCLE_REASONS]:
         outlook = f"{outlook} With the lifecycle engine: {'; '.join(messages)}."
     if refusals:

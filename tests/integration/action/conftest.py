@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 
 import pytest
@@ -10,6 +11,13 @@ from ci3.action.main import main
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.github.fake_runner import FakeStep, parse_commands
 from tests.support.s3.many_folders import ManyFolders
+
+NOW = datetime.now(UTC)
+PREVIEW_MATCH = r"(pr|preview)-\d+(-\w+)?|site-\d|[0-9a-f]{40}"
+
+
+def days_ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +90,34 @@ def many_folders_url():
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def close(github):
+    """Return a function that adds a pull request that was created and closed some days ago."""
+
+    def close(number, *, days=10.0, created=90.0, is_merged=True, branch=""):
+        github.content.open_pull_request(
+            number, f"{number:040x}", created_at=days_ago(created), branch=branch
+        )
+        github.content.close_pull_request(number, days_ago(days), is_merged=is_merged)
+
+    return close
+
+
+@pytest.fixture
+def clean(act, bucket):
+    """Return a function that applies `expire-closed`, and returns the run and what was deleted."""
+
+    def clean(event=None, environ=None, *, period="3d", **inputs):
+        before = bucket.folders()
+        settings = {
+            "mode": "apply",
+            "match": PREVIEW_MATCH,
+            "keep_count": "9",
+            "expire_closed": period,
+        }
+        run = act(event or {}, environ=environ, **(settings | inputs))
+        return run, before - bucket.folders()
+
+    return clean

@@ -1,46 +1,13 @@
 """Previews of closed pull requests in a workflow: which are deleted, and what keeps the others."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 import yaml
 
+from tests.integration.action.conftest import PREVIEW_MATCH, days_ago
 from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA
 from tests.support.paths import ROOT
 
-NOW = datetime.now(UTC)
-MATCH = r"(pr|preview)-\d+(-\w+)?|site-\d|[0-9a-f]{40}"
 OTHERS = {f"site-{number}" for number in range(1, 7)}
-
-
-def days_ago(days: float) -> datetime:
-    return NOW - timedelta(days=days)
-
-
-@pytest.fixture
-def close(github):
-    """Return a function that adds a pull request that was created and closed some days ago."""
-
-    def close(number, *, days=10.0, created=90.0, is_merged=True, branch=""):
-        github.content.open_pull_request(
-            number, f"{number:040x}", created_at=days_ago(created), branch=branch
-        )
-        github.content.close_pull_request(number, days_ago(days), is_merged=is_merged)
-
-    return close
-
-
-@pytest.fixture
-def clean(act, bucket):
-    """Return a function that applies `expire-closed`, and returns the run and what was deleted."""
-
-    def clean(event=None, environ=None, *, period="3d", **inputs):
-        before = bucket.folders()
-        settings = {"mode": "apply", "match": MATCH, "keep_count": "9", "expire_closed": period}
-        run = act(event or {}, environ=environ, **(settings | inputs))
-        return run, before - bucket.folders()
-
-    return clean
 
 
 @pytest.mark.parametrize("is_merged", [True, False])
@@ -198,7 +165,9 @@ def test_last_deployment_of_production_stays_when_previews_were_newer(bucket, cl
     bucket.deploy("app/site-1", days=50)
     bucket.deploy("app/pr-12", days=20)
 
-    run = act({}, mode="apply", prefix="app", match=MATCH, keep_count="1", expire_closed="3d")
+    run = act(
+        {}, mode="apply", prefix="app", match=PREVIEW_MATCH, keep_count="1", expire_closed="3d"
+    )
 
     assert run.exit_code == 0, run.log
     assert {key.split("/")[1] for key in bucket.content() if key.startswith("app/")} - {".ci3"} == {
@@ -306,50 +275,6 @@ def test_commit_that_a_merge_creates_stays_pinned(bucket, close, clean):
 
     assert run.exit_code == 0, run.log
     assert deleted == {"pr-12"}
-
-
-def test_each_target_of_a_pattern_is_decided_alone_and_shares_what_is_read(
-    bucket, github, close, clean
-):
-    close(12)
-    for app in ("a", "b", "c"):
-        bucket.deploy(f"apps/{app}/pr-12", days=20 if app != "c" else 1)
-        bucket.deploy(f"apps/{app}/pr-13", days=20)
-
-    run, _ = clean(prefix="apps/*")
-
-    assert run.exit_code == 0, run.log
-    left = {"/".join(key.split("/")[1:3]) for key in bucket.content() if key.startswith("apps/")}
-    assert {name for name in left if ".ci3" not in name} == {"a/pr-13", "b/pr-13", "c/pr-12",
-                                                            "c/pr-13"}  # fmt: skip
-    numbers = [request.path.rpartition("/")[2] for request in github.requests]
-    # For the plans of all three: alone, or in a list, by which target is the first.
-    assert numbers.count("13") + numbers.count("pulls") == 1
-
-
-def test_versioned_bucket_and_delete_versions(bucket, close, clean):
-    bucket.enable_versioning()
-    close(12)
-    bucket.deploy("pr-12", days=20)
-
-    run, deleted = clean(delete_versions="true")
-
-    assert run.exit_code == 0, run.log
-    assert deleted == {"pr-12"}
-    assert not [key for key, _ in bucket.versions() if key.startswith("pr-12/")]
-
-
-def test_lifecycle_engine_deletes_expired_previews_directly(bucket, close, clean):
-    close(12, created=400)
-    bucket.deploy("pr-12", days=90)
-    bucket.deploy("site-0", days=95)
-
-    run, deleted = clean(engine="lifecycle", keep_count="6", group_by="(pr|site)-.*")
-
-    assert run.exit_code == 0, run.log
-    assert deleted == {"pr-12"}
-    assert b"site-0/" in bucket.lifecycle
-    assert b"pr-12" not in bucket.lifecycle
 
 
 @pytest.mark.parametrize("example", ["pull-request-closed", "closed-previews"])

@@ -19,6 +19,7 @@ from ci3.core.retention.closed_previews import (
     PullRequestReading,
     check_preview,
     find_expiry_warnings,
+    find_open_warnings,
     pin_unexpired,
     select_closed_previews,
     select_numbers,
@@ -306,6 +307,12 @@ def test_messages():
         ),
         "all missing": find_expiry_warnings(replace(unknown["missing"], wanted=frozenset({12}))),
     }
+    open_number = reading(_12=pull_request(None))
+    evaluations = evaluate_all(
+        deployment("pr-12", 20), deployment("main", 9), pull_requests=open_number, keep_count=1
+    )
+    decisions = [evaluation.decision for evaluation in evaluations]
+    warnings["all of an open one"] = find_open_warnings(open_number, decisions)
     assert_messages(__file__, [*messages.items(), *warnings.items()])
 
 
