@@ -32,10 +32,11 @@ COMMIT_NAMES = [digit * 40 for digit in "cde"]
 COMMITS = [{f"{name}/index.html": name.encode()} for name in COMMIT_NAMES]
 HEAD_OF_PREVIEWS = "c1b2c3d" + "0" * 33
 PREVIEWS = [
-    {f"pr-{number}-{commit}/index.html": commit.encode() for number in (12, 13, 14)}
+    {f"pr-{number}-{commit}/index.html": commit.encode() for number in (12, 13)}
     for commit in ("a1b2c3d", "b1b2c3d", HEAD_OF_PREVIEWS)
 ]
-NO_PREVIEWS = {"docs/index.html": b"docs", "robots.txt": b"robots"}
+KEPT = {"docs/index.html": b"docs", "pr-14-a1b2c3d/index.html": b"no such number"}
+"""What no workflow deletes: a folder that `match` excludes, and one without a pull request."""
 UNKNOWN_TO_ACT = re.compile(r"\n +(deployment: false|queue: max)\b[^\n]*")
 """Keys of workflows that GitHub has and act refuses."""
 
@@ -62,8 +63,8 @@ def world(tmp_path_factory) -> Iterator[World]:
                 "pushed": RELEASES,
                 "my-site": COMMITS,
                 "my-previews": COMMITS,
-                "closed": [NO_PREVIEWS, *PREVIEWS],
-                "swept": [NO_PREVIEWS, *PREVIEWS],
+                "closed": [KEPT, *PREVIEWS],
+                "swept": [KEPT, *PREVIEWS],
             }
         )
         yield World(s3=s3, engine=engine)
@@ -209,7 +210,7 @@ def close_pull_request(github: FakeGitHub, head: str = REPOSITORY) -> None:
 
 
 def test_example_for_closed_pull_requests_deletes_their_previews(world, tmp_path):
-    """#13 is open and #14 does not exist: each keeps its two newest previews."""
+    """#13 is open: it keeps its two newest previews."""
     example = Example(name="pull-request-closed.yml", world=world, folder=tmp_path)
     with FakeGitHub() as github:
         close_pull_request(github)
@@ -222,7 +223,7 @@ def test_example_for_closed_pull_requests_deletes_their_previews(world, tmp_path
         assert github.comments(12) == ()
 
     assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
-    assert world.s3.content("closed") == NO_PREVIEWS | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
+    assert world.s3.content("closed") == KEPT | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
 
 
 def test_example_for_closed_previews_deletes_those_of_forks_on_a_schedule(world, tmp_path):
@@ -237,7 +238,7 @@ def test_example_for_closed_previews_deletes_those_of_forks_on_a_schedule(world,
         log = example.run(github, "schedule", values=values)
 
     assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
-    assert world.s3.content("swept") == NO_PREVIEWS | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
+    assert world.s3.content("swept") == KEPT | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
 
 
 def without_number(previews: Mapping[str, bytes], number: int) -> dict[str, bytes]:
