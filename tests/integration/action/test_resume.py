@@ -2,6 +2,7 @@
 
 import pytest
 
+from ci3.errors import begin_sentence
 from tests.support.action_reports import comment_of, without_tables
 from tests.support.crash import crash, small_batches
 from tests.support.journals import read_records
@@ -29,8 +30,8 @@ def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(
     assert read_records(crashed)[-1] == {"record": "end", "stopped": ""}
     (warning,) = run.annotations("warning")
     assert_screen(warning)
-    assert warning in run.summary
-    assert warning in comment_of(github)
+    assert begin_sentence(warning) in run.summary
+    assert begin_sentence(warning) in comment_of(github)
     assert "`j.jsonl`" in run.summary
 
 
