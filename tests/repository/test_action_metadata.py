@@ -97,3 +97,10 @@ def test_dependabot_watches_actions_python_and_the_base_image():
         "pip",
     }
     assert all(update["cooldown"]["default-days"] >= 7 for update in updates)
+
+
+def test_examples_show_how_to_pin_ci3_in_production():
+    for path in sorted((ROOT / "examples").glob("*.yml")):
+        for reference in USES.findall(path.read_text(encoding="utf-8")):
+            if reference.startswith("OWNER/ci3@"):
+                assert reference == "OWNER/ci3@v0 # to try; in production, @<commit> # v0.1.0", path

@@ -108,14 +108,18 @@ def _mutate(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 def _has_pointless_argument(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
     """Return True for a call without one of its arguments, or without the words of a message.
 
-    Most calls without an argument fail wherever they are made.
+    Most calls without an argument fail wherever they are made. `init=None` is `init=False`.
     """
     if not isinstance(node, cst.Call) or not isinstance(mutated, cst.Call):
         return False
     if len(mutated.args) < len(node.args):
         return True
     pairs = zip(node.args, mutated.args, strict=True)
-    return any(before is not after and _is_prose(before.value) for before, after in pairs)
+    return any(
+        before is not after
+        and (_is_prose(before.value) or m.matches(after, m.Arg(m.Name("None"), m.Name("init"))))
+        for before, after in pairs
+    )
 
 
 def _mutate_condition(node: cst.CSTNode) -> Iterable[cst.CSTNode]:
