@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 import yaml
@@ -68,7 +69,7 @@ def can_be_equal(first: str, second: str) -> bool:
 
 
 def share_group(first: Job, second: Job) -> bool:
-    return any(can_be_equal(one, two) for one in first.groups for two in second.groups)
+    return any(can_be_equal(*pair) for pair in product(first.groups, second.groups))
 
 
 @pytest.mark.parametrize(

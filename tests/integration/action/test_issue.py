@@ -1,4 +1,4 @@
-"""The issue of runs without a pull request: created, edited, closed, and never in the way."""
+"""The issue of runs without a pull request: created, edited, closed; it never fails a run."""
 
 import re
 

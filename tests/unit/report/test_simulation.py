@@ -118,7 +118,7 @@ def test_json_reads_as_its_golden():
 def test_json_has_every_moment_of_every_policy(name):
     text = render_simulations_json([("", CASES[name]())], has_targets=False)
     policies = json.loads(text)["policies"]
-    assert [len(one["states"]) for one in policies] == [
+    assert [len(policy["states"]) for policy in policies] == [
         len(side.simulation.states) for side in CASES[name]()
     ]
 
@@ -210,7 +210,7 @@ def test_each_mermaid_chart_has_a_category_and_a_value_for_each_of_its_columns(n
     for block in blocks:
         categories = re.search(r"x-axis \[(.*)\]", block)[1].split(", ")
         assert len(set(categories)) == len(categories) == 40
-        assert sum("-" in one for one in categories) == 6
+        assert sum("-" in label for label in categories) == 6
         plots = re.findall(r"(?:bar|line) \[(.*)\]", block)
         assert len(plots) == len(CASES[name]())
         highest = float(re.search(r"0 --> (.*)", block)[1])

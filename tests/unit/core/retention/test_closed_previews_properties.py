@@ -49,7 +49,7 @@ class World:
 @st.composite
 def worlds(draw):
     case = draw(situations())
-    deployments = {one.name: one for one in case.deployments}
+    deployments = {item.name: item for item in case.deployments}
     for one in case.deployments:
         name = draw(st.sampled_from((one.name, *PREVIEW_NAMES)))
         if name not in deployments:
@@ -107,7 +107,7 @@ def test_pin_is_never_deleted(world):
     for pin in PINS:
         pins = (*world.case.pins, pin)
         resolved = replace(world.case, pins=pins).resolve(pins)
-        assert not any(one.matches(name) for one in resolved for name in world.deleted(pins=pins))
+        assert not any(pin.matches(name) for pin in resolved for name in world.deleted(pins=pins))
 
 
 @settings(max_examples=400)

@@ -76,8 +76,8 @@ def test_two_policies_on_the_same_history_give_their_own_numbers():
     assert [one.kept_count for one in few.states] == [1, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     assert [one.kept_count for one in many.states] == [1, 2, 3, 4, 5, 6, 6, 6, 6, 6]
     assert [one.kept_bytes for one in few.states][-1] == 2 * 2000
-    assert [one.without_cleanup_count for one in few.states] == list(range(1, 11))
-    assert [one.without_cleanup_bytes for one in few.states][-1] == 10 * 2000
+    assert [state.without_cleanup_count for state in few.states] == list(range(1, 11))
+    assert [state.without_cleanup_bytes for state in few.states][-1] == 10 * 2000
 
 
 @pytest.mark.parametrize("name", POLICIES)
