@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tools.mutants.equivalence import EQUIVALENT_MUTANTS, read_equivalent_mutants
 from tools.mutants.operators import Mutant, make_mutants
@@ -27,6 +28,14 @@ class _Counts:
     undetected: int = 0
     wrongly_listed: int = 0
 
+    def __iadd__(self, other: "_Counts") -> Self:
+        self.mutants += other.mutants
+        self.detected += other.detected
+        self.equivalent += other.equivalent
+        self.undetected += other.undetected
+        self.wrongly_listed += other.wrongly_listed
+        return self
+
     def __str__(self) -> str:
         return (
             f"{self.mutants} mutants, {self.detected} detected, {self.equivalent} equivalent, "
@@ -35,7 +44,7 @@ class _Counts:
 
 
 def main(selected: Sequence[str]) -> int:
-    """Print a line for each undetected mutant and each module; return the exit code.
+    """Print each undetected mutant, and a line for each module and suite; return the exit code.
 
     `selected` are modules or packages, without which all are tested.
     """
@@ -51,11 +60,14 @@ def main(selected: Sequence[str]) -> int:
     is_passed = True
     for suite, paths in suites.items():
         with closing(TestProcess(suite.tests, suite.modules)) as tests:
-            mutants = _mutants_of(suite)
+            mutants, total = _mutants_of(suite), _Counts()
             for path in paths:
                 counts = _test_module(mutants[path], tests, listed)
-                is_passed = is_passed and not counts.undetected and not counts.wrongly_listed
+                total += counts
                 print(f"{path}: {counts}", flush=True)
+            if len(paths) > 1:
+                print(f"{', '.join(suite.sources)}: {total}\n", flush=True)
+        is_passed = is_passed and not total.undetected and not total.wrongly_listed
     return 0 if is_passed else 1
 
 
