@@ -1,8 +1,12 @@
 """A signal never interrupts the standard library between taking a lock and its release."""
 
 import concurrent.futures.thread
+import importlib._bootstrap
+import logging
 import queue
 import signal
+import sys
+import tempfile
 import threading
 import time
 from types import SimpleNamespace
@@ -12,11 +16,13 @@ import pytest
 from ci3.interrupts import raise_interrupt
 
 POOL_FILE = concurrent.futures.thread.__file__
+IMPORT_FILE = importlib._bootstrap._find_and_load.__code__.co_filename
 
 
 @pytest.fixture(autouse=True)
-def _alarm():
-    """Stop the timer and restore its handler."""
+def _alarm(monkeypatch):
+    """Stop the timer, and restore its handler and the hook of exceptions that Python ignores."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     handler = signal.getsignal(signal.SIGALRM)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -35,6 +41,7 @@ def frame_of(filename, function):
         frame_of(threading.__file__, "wait"),
         frame_of(threading.__file__, "join"),
         frame_of(threading.__file__, "_wait_for_tstate_lock"),
+        frame_of(logging.__file__, "emit"),
     ],
 )
 def test_interrupt_is_raised_at_once_in_own_code_and_while_waiting(frame):
@@ -49,6 +56,9 @@ def test_interrupt_is_raised_at_once_in_own_code_and_while_waiting(frame):
         frame_of(threading.__file__, "release"),
         frame_of(queue.__file__, "put"),
         frame_of(POOL_FILE, "submit"),
+        frame_of(IMPORT_FILE, "_get_module_lock"),
+        frame_of(logging.__file__, "acquire"),
+        frame_of(tempfile.__file__, "_get_candidate_names"),
     ],
 )
 def test_interrupt_is_raised_later_while_a_lock_is_taken(frame):
@@ -69,3 +79,29 @@ def test_waiting_for_another_thread_is_interrupted():
     finally:
         is_over.set()
         thread.join()
+
+
+def test_interrupt_in_a_finalizer_is_raised_after_it():
+    class Interrupted:
+        def __del__(self):
+            raise_interrupt(signal.SIGTERM, None)
+
+    def finalize_and_wait():
+        interrupted = Interrupted()
+        del interrupted
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        finalize_and_wait()
+
+
+def test_other_exceptions_in_finalizers_are_still_reported(capsys):
+    class Failing:
+        def __del__(self):
+            raise ValueError("reported")
+
+    with pytest.raises(KeyboardInterrupt):
+        raise_interrupt(signal.SIGTERM, None)
+    failing = Failing()
+    del failing
+    assert "ValueError: reported" in capsys.readouterr().err
