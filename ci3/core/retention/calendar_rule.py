@@ -31,15 +31,14 @@ class Periods:
     count: int
     newest: Mapping[str, datetime]
 
-    def check(self, dated: DatedDeployment, uncounted: str = "") -> RuleCheck:
+    def check(self, dated: DatedDeployment, uncounted: str) -> RuleCheck:
         """Return whether a deployment is the newest of its period.
 
-        `uncounted` is why the deployment does not count, if it is complete; empty if it counts.
+        `uncounted` is why a deployment that is not incomplete does not count; empty if it counts.
         """
         label = _format_label(self.code, dated.completed_at)
         newest_at = self.newest.get(label)
-        is_counted = dated.deployment.is_complete and not uncounted
-        is_matched = is_counted and newest_at == dated.completed_at
+        is_matched = not uncounted and newest_at == dated.completed_at
 
         def format_message() -> str:
             if is_matched:

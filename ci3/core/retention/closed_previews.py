@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import ClassVar, Final
 
 from ci3.core.formatting import format_age, format_duration, join_names, pluralize
 from ci3.core.live.pins import Pin
@@ -31,7 +31,7 @@ class PullRequest:
 
     created_at: datetime
     closed_at: datetime | None
-    is_merged: bool = False
+    is_merged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,8 @@ class ClosedPreviews:
     """Deployments to delete by `expire-closed`, whose pull requests are read again before that."""
 
     deployments: Sequence[Deployment]
-    is_on_github: bool = True
-    has_rate_limit: bool = True
+    is_on_github: ClassVar[bool] = True
+    has_rate_limit: ClassVar[bool] = True
 
     @property
     def numbers(self) -> frozenset[int]:

@@ -41,13 +41,13 @@ def test_state_is_that_of_github(fake, reader, numbers):
     open_pull_requests(fake, numbers)
 
     assert reader.read(numbers).pull_requests[1] == PullRequest(
-        created_at=CREATED_AT, closed_at=None
+        created_at=CREATED_AT, closed_at=None, is_merged=False
     )
     fake.content.close_pull_request(1, CLOSED_AT)
     fake.content.close_pull_request(2, CLOSED_AT, is_merged=True)
     again = PullRequestReader(reader._transport).read(numbers).pull_requests
 
-    assert again[1] == PullRequest(created_at=CREATED_AT, closed_at=CLOSED_AT)
+    assert again[1] == PullRequest(created_at=CREATED_AT, closed_at=CLOSED_AT, is_merged=False)
     merged = PullRequest(created_at=CREATED_AT, closed_at=CLOSED_AT, is_merged=True)
     assert again.get(2, merged) == merged
 

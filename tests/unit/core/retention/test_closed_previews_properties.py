@@ -62,6 +62,7 @@ def worlds(draw):
         states[number] = PullRequest(
             created_at=created_at,
             closed_at=None if closed is None else case.now - timedelta(hours=closed),
+            is_merged=False,
         )
     policy = replace(case.policy, expire_closed=draw(st.sampled_from(DURATIONS)))
     return World(
