@@ -1,4 +1,4 @@
-"""The retention rules a second time, slow and obvious, to compare the real ones with."""
+"""A second, slow and simple implementation of the retention rules, to compare ci3's with."""
 
 import fnmatch
 import re
@@ -14,7 +14,7 @@ SUPERSEDED = [ReasonCode.SUPERSEDED]
 
 
 class Verdict(NamedTuple):
-    """What happens to one deployment, and the codes of the reasons."""
+    """Whether one deployment is kept or deleted, and the codes of the reasons."""
 
     name: str
     group: str
@@ -22,8 +22,8 @@ class Verdict(NamedTuple):
     codes: list[ReasonCode]
 
 
-class Aged(NamedTuple):
-    """A deployment with objects, and the two ends of what is taken for its age."""
+class AgedDeployment(NamedTuple):
+    """A deployment with objects, and the first and last time that its age may have."""
 
     name: str
     start: object
@@ -32,224 +32,243 @@ class Aged(NamedTuple):
     is_complete: bool
 
 
-def obvious_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
-    """Decide about every deployment by itself; newest first, without objects last."""
+def compute_verdicts(deployments, policy, pins: Iterable[Pin], now, minimum):
+    """Decide about each deployment separately; return the newest first, empty ones last."""
     verdicts = []
-    shared = {one.name for one in deployments if is_protected(one, pins)}
-    for one in shown_order(deployments):
-        codes = [pin.code for pin in pins if is_pinned(one, pin, deployments, policy, pins)]
-        if one.newest_at is None:
+    protected = {deployment.name for deployment in deployments if is_protected(deployment, pins)}
+    for deployment in sort_for_display(deployments):
+        codes = [pin.code for pin in pins if is_pinned(deployment, pin, deployments, policy, pins)]
+        if deployment.newest_at is None:
             codes.append(ReasonCode.NO_OBJECTS)
         else:
             complete = [
-                aged(other, policy.age_from)
-                for other in dated_group(one, deployments, policy)
-                if other.is_complete and other.name not in shared
+                determine_age(member, policy.age_from)
+                for member in find_group(deployment, deployments, policy)
+                if member.is_complete and member.name not in protected
             ]
-            codes += codes_of_rules(aged(one, policy.age_from), complete, policy, now, minimum)
+            aged = determine_age(deployment, policy.age_from)
+            codes += check_rules(aged, complete, policy, now, minimum)
         action = Action.KEEP if codes else Action.DELETE
-        group = group_name(one.name, policy.group_by)
-        verdicts.append(Verdict(one.name, group, action, codes or SUPERSEDED))
+        group = format_group(deployment.name, policy.group_by)
+        verdicts.append(Verdict(deployment.name, group, action, codes or SUPERSEDED))
     return verdicts
 
 
-def is_pinned(one, pin, deployments, policy, pins):
-    """Say whether a pin keeps a deployment, for its name or as the newest one of its branch."""
+def is_pinned(deployment, pin, deployments, policy, pins):
+    """Return True if a pin keeps a deployment, by its name or as the newest of its branch."""
     if pin.code is ReasonCode.PROTECTED:
-        return is_protected(one, [pin])
-    if obvious_references.matches(pin.reference, one.name):
+        return is_protected(deployment, [pin])
+    if obvious_references.matches(pin.reference, deployment.name):
         return True
     group = [
-        aged(other, policy.age_from)
-        for other in dated_group(one, deployments, policy)
-        if other.newest_at is not None
+        determine_age(member, policy.age_from)
+        for member in find_group(deployment, deployments, policy)
+        if member.newest_at is not None
     ]
-    shared = {other.name for other in deployments if is_protected(other, pins)}
-    return one.name in obvious_references.find_kept(pin.reference, group, protected=shared)
+    protected = {member.name for member in deployments if is_protected(member, pins)}
+    return deployment.name in obvious_references.find_kept(
+        pin.reference, group, protected=protected
+    )
 
 
-def is_protected(one, pins):
-    """Say whether `protect` matches, whatever other pins match too."""
+def is_protected(deployment, pins):
+    """Return True if `protect` matches, regardless of the other pins."""
     for pin in pins:
         if pin.code is ReasonCode.PROTECTED:
-            if one.name == pin.pattern:
+            if deployment.name == pin.pattern:
                 return True
-            if fnmatch.fnmatchcase(one.name, pin.pattern):
+            if fnmatch.fnmatchcase(deployment.name, pin.pattern):
                 return True
     return False
 
 
-def shown_order(deployments):
-    """Put the newest first, whatever the groups, and those without objects last."""
-    empty = [one for one in deployments if one.newest_at is None]
-    dated = [one for one in deployments if one.newest_at is not None]
-    dated.sort(key=lambda one: one.name)
-    dated.sort(key=lambda one: one.oldest_at, reverse=True)
-    dated.sort(key=lambda one: one.newest_at, reverse=True)
-    return dated + sorted(empty, key=lambda one: one.name)
+def sort_for_display(deployments):
+    """Sort from newest to oldest, regardless of the groups; those without objects are last."""
+    empty = [deployment for deployment in deployments if deployment.newest_at is None]
+    dated = [deployment for deployment in deployments if deployment.newest_at is not None]
+    dated.sort(key=lambda deployment: deployment.name)
+    dated.sort(key=lambda deployment: deployment.oldest_at, reverse=True)
+    dated.sort(key=lambda deployment: deployment.newest_at, reverse=True)
+    return dated + sorted(empty, key=lambda deployment: deployment.name)
 
 
-def group_name(name, group_by):
-    """Name the group that a deployment is shown in."""
+def format_group(name, group_by):
+    """Return the name of the group that a deployment is shown in."""
     if group_by is None:
         return ""
-    found = group_by.fullmatch(name)
-    if found is None:
+    match = group_by.fullmatch(name)
+    if match is None:
         return name
     texts = []
-    for text in found.groups():
-        texts.append("" if text is None else text)  # noqa: PERF401 - said step by step
+    for text in match.groups():
+        texts.append("" if text is None else text)  # noqa: PERF401 - as simple as possible
     return "/".join(texts)
 
 
-def dated_group(one, deployments, policy):
-    """Find the deployments with objects that are decided together with this one, itself too."""
-    if policy.group_by is not None and policy.group_by.fullmatch(one.name) is None:
-        return [one]
+def find_group(deployment, deployments, policy):
+    """Return the deployments with objects that are in the same group, including this one."""
+    if policy.group_by is not None and policy.group_by.fullmatch(deployment.name) is None:
+        return [deployment]
+    group = format_group(deployment.name, policy.group_by)
     members = []
-    for other in deployments:
-        if other.newest_at is None:
+    for candidate in deployments:
+        if candidate.newest_at is None:
             continue
         if policy.group_by is not None:
-            if policy.group_by.fullmatch(other.name) is None:
+            if policy.group_by.fullmatch(candidate.name) is None:
                 continue
-            if group_name(other.name, policy.group_by) != group_name(one.name, policy.group_by):
+            if format_group(candidate.name, policy.group_by) != group:
                 continue
-        members.append(other)
+        members.append(candidate)
     return members
 
 
-def aged(one, age_from):
-    """Tell from when to when a deployment's age may lie."""
+def determine_age(deployment, age_from):
+    """Return a deployment with the first and last time that its age may have."""
     if age_from is AgeFrom.SPAN:
-        start, end = one.oldest_at, one.newest_at
+        start, end = deployment.oldest_at, deployment.newest_at
     elif age_from is AgeFrom.OLDEST:
-        start, end = one.oldest_at, one.oldest_at
+        start, end = deployment.oldest_at, deployment.oldest_at
     elif age_from in (AgeFrom.NEWEST, AgeFrom.NAME):
-        start, end = one.newest_at, one.newest_at
+        start, end = deployment.newest_at, deployment.newest_at
     else:
         assert age_from is AgeFrom.FIRST_OBJECT
-        start = one.oldest_at if one.first_object_at is None else one.first_object_at
-        end = max(start, one.newest_at) if one.is_fully_listed else start
-    return Aged(one.name, start, end, one.newest_at, one.is_complete)
+        first_at = deployment.first_object_at
+        start = deployment.oldest_at if first_at is None else first_at
+        end = max(start, deployment.newest_at) if deployment.is_fully_listed else start
+    return AgedDeployment(deployment.name, start, end, deployment.newest_at, deployment.is_complete)
 
 
-def is_known_newer(one, other):
-    """Say whether all of one is newer than all of the other."""
-    return one.start > other.end
+def is_known_newer(first, second):
+    """Return True if the first deployment starts after the second ends."""
+    return first.start > second.end
 
 
-def overlap(one, other):
-    """Say whether neither is known to be newer."""
-    return not is_known_newer(one, other) and not is_known_newer(other, one)
+def is_overlapping(first, second):
+    """Return True if neither deployment is known to be newer."""
+    return not is_known_newer(first, second) and not is_known_newer(second, first)
 
 
-def stands_before(one, other):
-    """Say whether one comes first where the newest come first."""
-    if one.end != other.end:
-        return one.end > other.end
-    if one.start != other.start:
-        return one.start > other.start
-    return one.name < other.name
+def is_sorted_before(first, second):
+    """Return True if the first comes before the second in an order from newest to oldest."""
+    if first.end != second.end:
+        return first.end > second.end
+    if first.start != second.start:
+        return first.start > second.start
+    return first.name < second.name
 
 
-def codes_of_rules(one, complete, policy, now, minimum):
-    """Hold every rule against one member of a group, which has these complete, counted ones."""
-    if not one.is_complete and all(one.newest_at >= other.newest_at for other in complete):
+def check_rules(deployment, complete, policy, now, minimum):
+    """Return the codes of the rules that keep a deployment.
+
+    `complete` are the complete deployments of its group that `protect` does not match.
+    """
+    if not deployment.is_complete and all(
+        deployment.newest_at >= member.newest_at for member in complete
+    ):
         return [ReasonCode.IN_PROGRESS]
-    # An hour, and a quarter of one for clocks that differ.
-    if not one.is_complete and (now - one.newest_at).total_seconds() < 75 * 60:
+    # One hour, and 15 minutes for the difference between the clocks.
+    if not deployment.is_complete and (now - deployment.newest_at).total_seconds() < 75 * 60:
         return [ReasonCode.IN_PROGRESS]
     codes = []
     if policy.age_from is AgeFrom.NAME:
-        codes += name_codes(one, complete, max(policy.keep_count, minimum))
-    codes += count_codes(one, complete, policy.keep_count, minimum)
-    codes += within_codes(one, complete, policy.keep_within, now)
-    if one in complete:
-        if is_newest_of_period(one, complete, policy.keep_daily, day_of):
+        codes += check_name_order(deployment, complete, max(policy.keep_count, minimum))
+    codes += check_keep_count(deployment, complete, policy.keep_count, minimum)
+    codes += check_keep_within(deployment, complete, policy.keep_within, now)
+    if deployment in complete:
+        if is_newest_of_period(deployment, complete, policy.keep_daily, get_day):
             codes.append(ReasonCode.KEEP_DAILY)
-        if is_newest_of_period(one, complete, policy.keep_weekly, week_of):
+        if is_newest_of_period(deployment, complete, policy.keep_weekly, get_week):
             codes.append(ReasonCode.KEEP_WEEKLY)
-        if is_newest_of_period(one, complete, policy.keep_monthly, month_of):
+        if is_newest_of_period(deployment, complete, policy.keep_monthly, get_month):
             codes.append(ReasonCode.KEEP_MONTHLY)
     return codes
 
 
-def count_codes(one, complete, keep_count, minimum):
-    """Keep the newest complete ones, and what may be one of them."""
-    before = [other for other in complete if other != one and stands_before(other, one)]
-    if one in complete and len(before) < keep_count:
+def check_keep_count(deployment, complete, keep_count, minimum):
+    """Keep the newest complete deployments, and every deployment that may be one of them."""
+    before = [
+        member
+        for member in complete
+        if member != deployment and is_sorted_before(member, deployment)
+    ]
+    if deployment in complete and len(before) < keep_count:
         return [ReasonCode.KEEP_COUNT]
-    if one in complete and len(before) < minimum:
+    if deployment in complete and len(before) < minimum:
         return [ReasonCode.MINIMUM_KEEP_COUNT]
-    newer = [other for other in complete if is_known_newer(other, one)]
+    newer = [member for member in complete if is_known_newer(member, deployment)]
     if len(newer) >= keep_count and len(newer) >= minimum:
         return []
-    if any(overlap(other, one) for other in before):
+    if any(is_overlapping(member, deployment) for member in before):
         return [ReasonCode.AMBIGUOUS_AGE]
     return [ReasonCode.KEEP_COUNT]
 
 
-def name_codes(deployment, complete, needed):
-    """Keep those for which too few names are higher, and those that cannot be compared."""
-    others = [other for other in complete if other.name != deployment.name]
-    comparable = [other for other in others if has_same_form(other.name, deployment.name)]
-    higher = [other for other in comparable if numbers_of(other.name) > numbers_of(deployment.name)]
-    if len(higher) >= needed:
+def check_name_order(deployment, complete, needed_count):
+    """Keep a deployment if too few names are higher, or too few can be compared with its name."""
+    others = [member for member in complete if member.name != deployment.name]
+    comparable = [member for member in others if has_same_form(member.name, deployment.name)]
+    higher = [
+        member for member in comparable if list_numbers(member.name) > list_numbers(deployment.name)
+    ]
+    if len(higher) >= needed_count:
         return []
     members = [*comparable, deployment] if deployment in complete else comparable
-    if has_same_form(deployment.name, deployment.name) and len(members) > needed:
+    if has_same_form(deployment.name, deployment.name) and len(members) > needed_count:
         return [ReasonCode.KEEP_COUNT]
-    if len(higher) + len(others) - len(comparable) >= needed:
+    if len(higher) + len(others) - len(comparable) >= needed_count:
         return [ReasonCode.INCOMPARABLE_NAME]
     return [ReasonCode.KEEP_COUNT]
 
 
-def has_same_form(name, other):
-    """Return True if both have numbers, with the same text around them."""
-    return any(map(str.isdigit, name)) and re.sub("[0-9]+", "#", name) == re.sub(
-        "[0-9]+", "#", other
+def has_same_form(first, second):
+    """Return True if both names have numbers, with the same text around them."""
+    return any(map(str.isdigit, first)) and re.sub("[0-9]+", "#", first) == re.sub(
+        "[0-9]+", "#", second
     )
 
 
-def numbers_of(name):
+def list_numbers(name):
     return [int(digits) for digits in re.findall("[0-9]+", name)]
 
 
-def within_codes(one, complete, keep_within, now):
-    """Keep what nothing has followed, or only lately."""
+def check_keep_within(deployment, complete, keep_within, now):
+    """Keep a deployment that was never superseded, or not longer than `keep_within` ago."""
     if keep_within is None:
         return []
-    first = None
-    for other in complete:
-        if not is_known_newer(other, one):
+    successor = None
+    for member in complete:
+        if not is_known_newer(member, deployment):
             continue
-        if first is None or (other.newest_at, other.name) < (first.newest_at, first.name):
-            first = other
-    if first is None or now - first.newest_at <= keep_within.length:
+        if successor is None or (member.newest_at, member.name) < (
+            successor.newest_at,
+            successor.name,
+        ):
+            successor = member
+    if successor is None or now - successor.newest_at <= keep_within.length:
         return [ReasonCode.KEEP_WITHIN]
     return []
 
 
-def day_of(when):
-    return when.date()
+def get_day(time):
+    return time.date()
 
 
-def week_of(when):
-    return when.isocalendar().year, when.isocalendar().week
+def get_week(time):
+    return time.isocalendar().year, time.isocalendar().week
 
 
-def month_of(when):
-    return when.year, when.month
+def get_month(time):
+    return time.year, time.month
 
 
-def is_newest_of_period(one, complete, wanted, period_of):
-    """Say whether one is the newest of its period, and that one of the last that are wanted."""
+def is_newest_of_period(deployment, complete, period_count, get_period):
+    """Return True if a deployment is the newest of one of the last `period_count` periods."""
     later_periods = set()
-    for other in complete:
-        if other.newest_at <= one.newest_at:
+    for member in complete:
+        if member.newest_at <= deployment.newest_at:
             continue
-        if period_of(other.newest_at) == period_of(one.newest_at):
+        if get_period(member.newest_at) == get_period(deployment.newest_at):
             return False
-        later_periods.add(period_of(other.newest_at))
-    return len(later_periods) < wanted
+        later_periods.add(get_period(member.newest_at))
+    return len(later_periods) < period_count

@@ -1,7 +1,7 @@
-"""Random deployments, policies, pins and clocks, for the properties and for seeded loops.
+"""Random deployments, policies, pins and clocks, for Hypothesis properties and seeded loops.
 
-Everything is made by a `choose` that picks one of several values: hypothesis's, which shrinks to
-the first of them, or that of a seeded `random.Random`.
+Each function gets `choose`, which picks one of several values. It is either Hypothesis's, which
+shrinks to the first value, or the `choice` of a seeded `random.Random`.
 """
 
 import re
@@ -50,7 +50,7 @@ DRAWN = st.integers(0, 2**24 - 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a decision rests on."""
+    """Everything that decisions depend on."""
 
     deployments: tuple[Deployment, ...]
     policy: RetentionPolicy
@@ -58,26 +58,28 @@ class Situation:
     now: datetime
     minimum: int
 
-    def decisions(self):
-        """Ask the real rules."""
-        there = Inventory(deployments=self.deployments)
-        return decide(there, self.policy, self.pins, self.now, self.minimum)
+    def decide(self):
+        """Return the decisions of ci3."""
+        inventory = Inventory(deployments=self.deployments)
+        return decide(inventory, self.policy, self.pins, self.now, self.minimum)
 
-    def doomed(self):
-        """Name what the real rules delete."""
-        return {one.deployment.name for one in self.decisions() if one.is_delete}
+    def find_deleted(self):
+        """Return the names of the deployments that ci3 deletes."""
+        return {decision.deployment.name for decision in self.decide() if decision.is_delete}
 
     def resolve(self, pins):
-        """Return the pins as they count for these deployments."""
+        """Return pins that are resolved for the deployments."""
         policy = self.policy
         return resolve_pins(
             pins, self.deployments, group_by=policy.group_by, age_from=policy.age_from
         )
 
     def without(self, names):
-        """Make the same situation after these are gone."""
-        left = tuple(one for one in self.deployments if one.name not in names)
-        return replace(self, deployments=left)
+        """Return the same situation without the deployments of these names."""
+        remaining = tuple(
+            deployment for deployment in self.deployments if deployment.name not in names
+        )
+        return replace(self, deployments=remaining)
 
 
 def make_situation(choose):
@@ -93,25 +95,25 @@ def make_situation(choose):
 
 
 def make_deployments(choose, last_at, step, slots):
-    """Make up to fifteen within a few steps, so that many overlap or have equal times."""
-    left, made = list(NAMES), []
+    """Make up to 15 deployments within a few steps: many overlap or have equal times."""
+    remaining_names, deployments = list(NAMES), []
     for _ in range(choose(range(16))):
-        name = choose(left)
-        left.remove(name)
-        made.append(make_deployment(choose, name, last_at, step, slots))
-    return tuple(made)
+        name = choose(remaining_names)
+        remaining_names.remove(name)
+        deployments.append(make_deployment(choose, name, last_at, step, slots))
+    return tuple(deployments)
 
 
 def make_deployment(choose, name, last_at, step, slots):
     kind = choose(("complete", "complete", "complete", "complete", "incomplete", "empty"))
     first = last_at - choose(slots) * step - timedelta(seconds=choose((0, 0, 0, 1)))
     last = first + choose((0, 0, 1, 2, 5)) * step
-    is_whole = choose((True, True, True, False)) or kind == "empty"
+    is_fully_listed = choose((True, True, True, False)) or kind == "empty"
     is_empty = kind == "empty"
     return Deployment(
         name=name,
         prefix=f"{name}/",
-        object_count=2 if is_whole and not is_empty else 0,
+        object_count=2 if is_fully_listed and not is_empty else 0,
         size_bytes=0,
         oldest_at=None if is_empty else first,
         newest_at=None if is_empty else last,
@@ -119,8 +121,8 @@ def make_deployment(choose, name, last_at, step, slots):
         if is_empty
         else choose((first, last, first + (last - first) / 2, None)),
         is_complete=kind == "complete",
-        is_fully_listed=is_whole,
-        fingerprint=name if is_whole else "",
+        is_fully_listed=is_fully_listed,
+        fingerprint=name if is_fully_listed else "",
     )
 
 
@@ -138,15 +140,15 @@ def make_policy(choose):
 
 @st.composite
 def situations(draw):
-    """Draw situations, one number for several choices, which is quicker than one for each."""
-    number, left = 0, 0
+    """Draw situations. Each drawn number is used for several choices, which is faster."""
+    number, limit = 0, 0  # a random number of range(limit)
 
     def choose(options):
-        nonlocal number, left
-        if left < 100 * len(options):
-            number, left = draw(DRAWN), 2**24
+        nonlocal number, limit
+        if limit < 100 * len(options):
+            number, limit = draw(DRAWN), 2**24
         number, index = divmod(number, len(options))
-        left //= len(options)
+        limit //= len(options)
         return options[index]
 
     return make_situation(choose)

@@ -1,4 +1,4 @@
-"""Tables of decisions: each row is a deployment and what is decided about it."""
+"""Tables of decisions: each row is a deployment and the decision about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from tests.support.builders import NOW, inventory, make_object
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Rows stand newest first, as decisions do; `rules` are fields of the policy besides."""
+    """Rows from newest to oldest, as decisions are; `rules` are further fields of the policy."""
 
     rows: Sequence[tuple[Deployment, str]]
     keep_count: int = 1
@@ -24,39 +24,38 @@ class Case:
     rules: dict[str, object] = field(default_factory=dict)
 
 
-def decided(case: Case) -> list[str]:
-    """Decide about the deployments of a table, given oldest first; a line for each."""
-    oldest_first = [one for one, _ in reversed(case.rows)]
+def decide_case(case: Case) -> list[str]:
+    """Decide about the deployments of a table, from oldest to newest; return one line for each."""
+    oldest_first = [deployment for deployment, _ in reversed(case.rows)]
     policy = RetentionPolicy(keep_count=case.keep_count, **case.rules)
     decisions = decide(inventory(*oldest_first), policy, case.pins, case.now, case.minimum)
-    return [row(decision) for decision in decisions]
+    return [format_decision(decision) for decision in decisions]
 
 
-def expected(case: Case) -> list[str]:
-    return [f"{one.name:8} {decision}" for one, decision in case.rows]
+def list_expected(case: Case) -> list[str]:
+    return [f"{deployment.name:8} {decision}" for deployment, decision in case.rows]
 
 
-def row(decision) -> str:
+def format_decision(decision) -> str:
     codes = " ".join(reason.code for reason in decision.reasons)
     return f"{decision.deployment.name:8} {decision.action}: {codes}"
 
 
-def within(text: str) -> dict[str, object]:
-    """The rule keep-within."""
+def keep_within(text: str) -> dict[str, object]:
     return {"keep_within": Duration.parse(text)}
 
 
 def uploaded(
     name: str, first: str, last: str = "", *, files: Sequence[str] = (), required_file: str = ""
 ) -> Deployment:
-    """A deployment of some files, the first by key uploaded first; times are UTC as written."""
+    """Return a deployment whose first file by key has the first time; times are in UTC."""
     names = files or ("app.js", "index.html")
-    times = [_utc(first), *[_utc(last or first) for _ in names[1:]]]
+    times = [_parse_utc(first), *[_parse_utc(last or first) for _ in names[1:]]]
     objects = [
         make_object(f"{name}/{file}", at=at) for file, at in zip(sorted(names), times, strict=True)
     ]
     return summarize_folder(name, f"{name}/", objects, required_file=required_file)
 
 
-def _utc(text: str) -> datetime:
+def _parse_utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What stays and what goes, as tables: each row is a deployment and the decision about it."""
+"""Which deployments are kept and deleted: each row is a deployment and its decision."""
 
 import time
 from collections.abc import Iterator
@@ -21,141 +21,138 @@ from tests.support.builders import (
 )
 from tests.support.golden import assert_messages
 from tests.support.messages import numbers_in
-from tests.unit.core.retention.tables import Case, decided, expected, row
+from tests.unit.core.retention.tables import Case, decide_case, format_decision, list_expected
 
 
-def decisions(*deployments, keep_count=1, pins=(), minimum=1, now=NOW, **rules):
+def decide_all(*deployments, keep_count=1, pins=(), minimum=1, now=NOW, **rules):
     policy = RetentionPolicy(keep_count=keep_count, **rules)
     return decide(inventory(*deployments), policy, pins, now, minimum)
 
 
-def decision_about(name, *deployments, **rules):
+def decide_about(name, *deployments, **rules):
+    """Return the decision about the deployment of this name."""
     return next(
         decision
-        for decision in decisions(*deployments, **rules)
+        for decision in decide_all(*deployments, **rules)
         if decision.deployment.name == name
     )
 
 
-def evaluation_of(name, *deployments, keep_count=1):
+def evaluate_one(name, *deployments, keep_count=1):
     policy = RetentionPolicy(keep_count=keep_count)
     evaluations = evaluate(inventory(*deployments), policy, (), NOW, 1)
     return next(evaluation for evaluation in evaluations if evaluation.deployment.name == name)
 
 
-def upload(name, first_days, last_days=None):
-    return deployment(name, first_days, last_days)
-
-
 CASES = {
-    "the newest stay, as many as keep-count says": Case(
+    "as many of the newest as keep-count are kept": Case(
         keep_count=2,
         rows=(
-            (upload("d4", 1), "keep: keep-count"),
-            (upload("d3", 2), "keep: keep-count"),
-            (upload("d2", 3), "delete: superseded"),
-            (upload("d1", 400), "delete: superseded"),
+            (deployment("d4", 1), "keep: keep-count"),
+            (deployment("d3", 2), "keep: keep-count"),
+            (deployment("d2", 3), "delete: superseded"),
+            (deployment("d1", 400), "delete: superseded"),
         ),
     ),
-    "a lone deployment stays, however old": Case(
-        rows=((upload("d1", 4000), "keep: keep-count"),),
+    "an only deployment is kept at any age": Case(
+        rows=((deployment("d1", 4000), "keep: keep-count"),),
     ),
-    "fewer than keep-count all stay": Case(
+    "fewer deployments than keep-count are all kept": Case(
         keep_count=5,
         rows=(
-            (upload("d2", 1), "keep: keep-count"),
-            (upload("d1", 2), "keep: keep-count"),
+            (deployment("d2", 1), "keep: keep-count"),
+            (deployment("d1", 2), "keep: keep-count"),
         ),
     ),
-    "an empty bucket has nothing to decide": Case(rows=()),
-    "a deployment goes when the one after it began after it was done": Case(
+    "an empty bucket has no decisions": Case(rows=()),
+    "a deployment is deleted if the next one started after it was complete": Case(
         rows=(
-            (upload("d2", 1.9, 1), "keep: keep-count"),
-            (upload("d1", 3, 2), "delete: superseded"),
+            (deployment("d2", 1.9, 1), "keep: keep-count"),
+            (deployment("d1", 3, 2), "delete: superseded"),
         ),
     ),
-    "overlapping times keep": Case(
+    "a deployment is kept if its times overlap with those of the newest": Case(
         rows=(
-            (upload("d2", 2.5, 1), "keep: keep-count"),
-            (upload("d1", 3, 2), "keep: ambiguous-age"),
+            (deployment("d2", 2.5, 1), "keep: keep-count"),
+            (deployment("d1", 3, 2), "keep: ambiguous-age"),
         ),
     ),
-    "one that begins in the instant in which the other ends is not known to be newer": Case(
+    "a deployment that starts when another ends is not known to be newer": Case(
         rows=(
-            (upload("d2", 2, 1), "keep: keep-count"),
-            (upload("d1", 3, 2), "keep: ambiguous-age"),
+            (deployment("d2", 2, 1), "keep: keep-count"),
+            (deployment("d1", 3, 2), "keep: ambiguous-age"),
         ),
     ),
-    "equal times keep both": Case(
+    "deployments with equal times are both kept": Case(
         rows=(
-            (upload("d1", 2), "keep: keep-count"),
-            (upload("d2", 2), "keep: ambiguous-age"),
+            (deployment("d1", 2), "keep: keep-count"),
+            (deployment("d2", 2), "keep: ambiguous-age"),
         ),
     ),
-    "one uploaded during the other's upload keeps both": Case(
+    "deployments are both kept if one was uploaded during the upload of the other": Case(
         rows=(
-            (upload("d2", 9, 1), "keep: keep-count"),
-            (upload("d1", 5, 4), "keep: ambiguous-age"),
+            (deployment("d2", 9, 1), "keep: keep-count"),
+            (deployment("d1", 5, 4), "keep: ambiguous-age"),
         ),
     ),
-    "a re-uploaded file in an old deployment keeps all that it may be older than": Case(
+    "a changed file in an old deployment keeps the deployment that may be newer": Case(
         rows=(
-            (upload("mended", 30, 1), "keep: keep-count"),
-            (upload("d3", 10), "keep: ambiguous-age"),
-            (upload("d2", 20), "delete: superseded"),  # d3 is known to be newer
-            (upload("d1", 40), "delete: superseded"),
+            (deployment("mended", 30, 1), "keep: keep-count"),
+            (deployment("d3", 10), "keep: ambiguous-age"),
+            (deployment("d2", 20), "delete: superseded"),  # d3 is known to be newer
+            (deployment("d1", 40), "delete: superseded"),
         ),
     ),
-    "an overlap among the doomed keeps nothing": Case(
+    "overlapping times of superseded deployments keep neither": Case(
         rows=(
-            (upload("d3", 1), "keep: keep-count"),
-            (upload("d2", 5, 3), "delete: superseded"),
-            (upload("d1", 5, 4), "delete: superseded"),
+            (deployment("d3", 1), "keep: keep-count"),
+            (deployment("d2", 5, 3), "delete: superseded"),
+            (deployment("d1", 5, 4), "delete: superseded"),
         ),
     ),
-    "doubt is about the border: N known newer ones are enough": Case(
+    "an overlap does not matter if enough deployments are known to be newer": Case(
         keep_count=2,
         rows=(
-            (upload("d4", 1), "keep: keep-count"),
-            (upload("d3", 3, 2), "keep: keep-count"),
-            (upload("d2", 4, 3), "keep: ambiguous-age"),
-            (upload("d1", 5), "delete: superseded"),
+            (deployment("d4", 1), "keep: keep-count"),
+            (deployment("d3", 3, 2), "keep: keep-count"),
+            (deployment("d2", 4, 3), "keep: ambiguous-age"),
+            (deployment("d1", 5), "delete: superseded"),
         ),
     ),
-    "the minimum stays even when keep-count is smaller": Case(
+    "the minimum is kept even if keep-count is smaller": Case(
         keep_count=1,
         minimum=3,
         rows=(
-            (upload("d5", 1), "keep: keep-count"),
-            (upload("d4", 2), "keep: minimum-keep-count"),
-            (upload("d3", 3), "keep: minimum-keep-count"),
-            (upload("d2", 4), "delete: superseded"),
-            (upload("d1", 5), "delete: superseded"),
+            (deployment("d5", 1), "keep: keep-count"),
+            (deployment("d4", 2), "keep: minimum-keep-count"),
+            (deployment("d3", 3), "keep: minimum-keep-count"),
+            (deployment("d2", 4), "delete: superseded"),
+            (deployment("d1", 5), "delete: superseded"),
         ),
     ),
-    "the minimum needs known newer ones too": Case(
+    "the minimum, too, requires deployments that are known to be newer": Case(
         keep_count=1,
         minimum=2,
         rows=(
-            (upload("d3", 3, 1), "keep: keep-count"),
-            (upload("d2", 3, 2), "keep: minimum-keep-count"),
-            (upload("d1", 3), "keep: ambiguous-age"),
+            (deployment("d3", 3, 1), "keep: keep-count"),
+            (deployment("d2", 3, 2), "keep: minimum-keep-count"),
+            (deployment("d1", 3), "keep: ambiguous-age"),
         ),
     ),
-    "without objects nothing is known, so nothing is deleted": Case(
+    "folders without objects are kept": Case(
         rows=(
-            (upload("d2", 1), "keep: keep-count"),
-            (upload("d1", 2), "delete: superseded"),
+            (deployment("d2", 1), "keep: keep-count"),
+            (deployment("d1", 2), "delete: superseded"),
             (empty_deployment("a-gone"), "keep: no-objects"),
             (empty_deployment("b-gone"), "keep: no-objects"),
         ),
     ),
-    "folders without objects count for nothing": Case(
+    "folders without objects are not counted": Case(
         keep_count=1,
         minimum=2,
         rows=(
-            (upload("d2", 1), "keep: keep-count"),
-            (upload("d1", 2), "keep: minimum-keep-count"),
+            (deployment("d2", 1), "keep: keep-count"),
+            (deployment("d1", 2), "keep: minimum-keep-count"),
             (empty_deployment("gone"), "keep: no-objects"),
         ),
     ),
@@ -181,11 +178,11 @@ SUPERSEDED = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_decision_is_as_the_table_says(case):
-    assert decided(case) == expected(case)
+def test_decisions_are_those_of_the_table(case):
+    assert decide_case(case) == list_expected(case)
 
 
-def test_deployments_stand_newest_first_then_by_start_then_by_name_and_empty_ones_last():
+def test_deployments_are_sorted_newest_first_then_by_start_and_name_with_empty_ones_last():
     ordered = [
         deployment("new", 1),
         deployment("late-start", 3, 2),
@@ -198,7 +195,7 @@ def test_deployments_stand_newest_first_then_by_start_then_by_name_and_empty_one
     assert list(sort_newest_first(reversed(ordered))) == ordered
 
 
-def test_order_tells_times_a_microsecond_apart():
+def test_times_that_differ_by_a_microsecond_are_ordered():
     older = deployment("a", 1)
     newer = replace(
         older,
@@ -206,11 +203,11 @@ def test_order_tells_times_a_microsecond_apart():
         newest_at=older.newest_at.replace(microsecond=older.newest_at.microsecond + 1),
     )
 
-    assert [item.name for item in sort_newest_first([older, newer])] == ["b", "a"]
+    assert [dated.name for dated in sort_newest_first([older, newer])] == ["b", "a"]
 
 
-def test_superseded_deployment_has_the_count_of_newer_ones_and_its_successor():
-    evaluation = evaluation_of("d1", *SUPERSEDED["by three"])
+def test_superseded_deployment_has_its_successor_and_the_count_of_newer_deployments():
+    evaluation = evaluate_one("d1", *SUPERSEDED["by three"])
 
     assert evaluation.newer_count == 3
     assert evaluation.successor.deployment.name == "d2"
@@ -229,26 +226,28 @@ def test_superseded_deployment_has_the_count_of_newer_ones_and_its_successor():
     ],
 )
 def test_successor_is_the_first_complete_one_that_is_known_to_be_newer(case, name, newer_count):
-    evaluation = evaluation_of("d1", *SUPERSEDED[case])
+    evaluation = evaluate_one("d1", *SUPERSEDED[case])
 
     assert evaluation.successor.deployment.name == name
     assert evaluation.newer_count == newer_count
 
 
-def test_clock_changes_no_decision():
+def test_clock_does_not_change_decisions():
     deployments = [deployment("d2", 1), deployment("d1", 2), marker_only_deployment("m", 0.5)]
 
-    late = decisions(*deployments, now=days_ago(-4000))
-    early = decisions(*deployments, now=days_ago(4000))
+    late = decide_all(*deployments, now=days_ago(-4000))
+    early = decide_all(*deployments, now=days_ago(4000))
 
-    assert [row(decision) for decision in late] == [row(decision) for decision in early]
+    assert [format_decision(decision) for decision in late] == [
+        format_decision(decision) for decision in early
+    ]
 
 
 @pytest.mark.parametrize(("first_days", "last_days"), [(3, 1), (2, 2)])
-def test_ambiguous_age_names_the_other_and_what_is_known(first_days, last_days):
-    other = deployment("a-other", first_days, last_days)
+def test_reason_of_ambiguous_age_has_the_other_deployment_and_the_counts(first_days, last_days):
+    overlapping = deployment("a-other", first_days, last_days)
 
-    decision = decision_about("b", deployment("b", 2), other)
+    decision = decide_about("b", deployment("b", 2), overlapping)
 
     [reason] = decision.reasons
     assert reason.code is ReasonCode.AMBIGUOUS_AGE
@@ -256,15 +255,15 @@ def test_ambiguous_age_names_the_other_and_what_is_known(first_days, last_days):
     assert numbers_in(reason.message) == [0, 1]
 
 
-def test_keep_count_reason_tells_the_place_among_the_kept():
-    three = decisions(*(deployment(f"d{day}", day) for day in (1, 2, 3)), keep_count=3)
+def test_keep_count_reason_has_the_rank_of_the_deployment():
+    decisions = decide_all(*(deployment(f"d{day}", day) for day in (1, 2, 3)), keep_count=3)
 
-    places = [numbers_in(decision.reasons[0].message) for decision in three]
-    assert places == [[], [2, 3], [3, 3]]
+    numbers = [numbers_in(decision.reasons[0].message) for decision in decisions]
+    assert numbers == [[], [2, 3], [3, 3]]
 
 
-def test_minimum_reason_tells_the_minimum_not_keep_count():
-    decision = decision_about("d2", deployment("d1", 1), deployment("d2", 2), minimum=3)
+def test_minimum_reason_has_the_minimum_instead_of_keep_count():
+    decision = decide_about("d2", deployment("d1", 1), deployment("d2", 2), minimum=3)
 
     assert decision.reasons[0].code is ReasonCode.MINIMUM_KEEP_COUNT
     assert numbers_in(decision.reasons[0].message) == [2, 3]
@@ -273,21 +272,21 @@ def test_minimum_reason_tells_the_minimum_not_keep_count():
 @pytest.mark.parametrize("minimum", [0, -1])
 def test_minimum_below_one_is_refused(minimum):
     with pytest.raises(ValueError, match=f"{minimum}$"):
-        decisions(deployment("d1", 1), minimum=minimum)
+        decide_all(deployment("d1", 1), minimum=minimum)
 
 
 @pytest.mark.parametrize("keep_count", [0, -5])
-def test_minimum_stays_even_if_keep_count_were_senseless(keep_count):
+def test_minimum_is_kept_even_if_keep_count_is_not_positive(keep_count):
     kept = [
         decision.deployment.name
-        for decision in decisions(deployment("d1", 1), deployment("d2", 2), keep_count=keep_count)
+        for decision in decide_all(deployment("d1", 1), deployment("d2", 2), keep_count=keep_count)
         if not decision.is_delete
     ]
 
     assert kept == ["d1"]
 
 
-def test_a_console_marker_beside_files_leaves_a_deployment_complete():
+def test_only_a_deployment_with_files_is_complete():
     assert deployment("d", 1).is_complete
     assert not marker_only_deployment("m", 1).is_complete
     assert not empty_deployment("e").is_complete
@@ -309,29 +308,30 @@ def test_empty_file_is_content():
 def test_young_object_keeps_an_incomplete_deployment_unless_its_deletion_was_started(
     started, codes
 ):
-    found = inventory(
+    deployments = inventory(
         deployment("new", 0.01),
         marker_only_deployment("slow", 0.02),
         marker_only_deployment("torn", 0.03),
     )
     policy = RetentionPolicy(keep_count=1)
 
-    _, *evaluations = evaluate(found, policy, (), NOW, 1, started_deletions=started)
+    _, *evaluations = evaluate(deployments, policy, (), NOW, 1, started_deletions=started)
 
     reasons = [evaluation.decision.reasons for evaluation in evaluations]
     assert [reason.code for (reason,) in reasons] == codes
 
 
 def test_newest_incomplete_deployment_is_in_progress_even_if_its_deletion_was_started():
-    found = inventory(marker_only_deployment("torn", 0.01), deployment("old", 0.02))
+    deployments = inventory(marker_only_deployment("torn", 0.01), deployment("old", 0.02))
+    policy = RetentionPolicy(keep_count=1)
 
-    torn, _ = evaluate(found, RetentionPolicy(keep_count=1), (), NOW, 1, started_deletions=["torn"])
+    torn, _ = evaluate(deployments, policy, (), NOW, 1, started_deletions=["torn"])
 
     assert [reason.code for reason in torn.decision.reasons] == [ReasonCode.IN_PROGRESS]
 
 
 @pytest.fixture
-def _new_zealand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _new_zealand_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Pacific/Auckland")
         time.tzset()
@@ -339,12 +339,12 @@ def _new_zealand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.usefixtures("_new_zealand")
-def test_days_are_those_of_utc_whatever_the_time_zone_of_the_machine():
-    """Noon UTC is midnight there, or an hour later in summer: two days, where UTC has one."""
+@pytest.mark.usefixtures("_new_zealand_time")
+def test_days_are_in_utc_regardless_of_the_local_time_zone():
+    """Both deployments are of one day in UTC, and of two days in New Zealand."""
     morning, evening = deployment("morning", 0.4), deployment("evening", -0.4)
 
-    newest, older = decisions(morning, evening, keep_daily=2)
+    newest, older = decide_all(morning, evening, keep_daily=2)
 
     assert [reason.code for reason in newest.reasons] == [
         ReasonCode.KEEP_COUNT,
@@ -353,31 +353,32 @@ def test_days_are_those_of_utc_whatever_the_time_zone_of_the_machine():
     assert older.is_delete
 
 
-def test_nothing_is_newer_than_a_folder_without_objects():
-    found = inventory(deployment("new", 1), empty_deployment("empty"))
+def test_folder_without_objects_has_no_newer_deployments():
+    deployments = inventory(deployment("new", 1), empty_deployment("empty"))
 
-    *_, empty = evaluate(found, RetentionPolicy(keep_count=1), (), NOW, 1)
+    *_, empty = evaluate(deployments, RetentionPolicy(keep_count=1), (), NOW, 1)
 
     assert (empty.newer_count, empty.successor) == (0, None)
 
 
-def test_reasons_are_the_golden_ones():
+def test_messages_of_reasons():
     superseded = [
-        (f"superseded {case}", decision_about("d1", *deployments).reasons)
+        (f"superseded {case}", decide_about("d1", *deployments).reasons)
         for case, deployments in SUPERSEDED.items()
     ]
-    ahead = decision_about("d1", *SUPERSEDED["by one"], now=days_ago(3))
-    unlike = {
+    ahead = decide_about("d1", *SUPERSEDED["by one"], now=days_ago(3))
+    ambiguous_pairs = {
         "overlapping times": (deployment("a", 3, 1), deployment("b", 2)),
         "the same time": (deployment("a", 2), deployment("b", 2)),
         "the same span": (deployment("a", 3, 2), deployment("b", 3, 2)),
     }
     ambiguous = [
-        (case, decision_about("b", *deployments).reasons) for case, deployments in unlike.items()
+        (case, decide_about("b", *deployments).reasons)
+        for case, deployments in ambiguous_pairs.items()
     ]
-    three = decisions(*(deployment(f"d{day}", day) for day in (1, 2, 3)), keep_count=3)
-    places = [(f"number {number}", decision.reasons) for number, decision in enumerate(three, 1)]
+    kept = decide_all(*(deployment(f"d{day}", day) for day in (1, 2, 3)), keep_count=3)
+    ranks = [(f"number {number}", decision.reasons) for number, decision in enumerate(kept, 1)]
     assert_messages(
         __file__,
-        [*superseded, ("superseded in the clock's future", ahead.reasons), *ambiguous, *places],
+        [*superseded, ("superseded in the clock's future", ahead.reasons), *ambiguous, *ranks],
     )

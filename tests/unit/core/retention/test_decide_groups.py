@@ -17,7 +17,7 @@ from tests.support.builders import (
     make_object,
     marker_only_deployment,
 )
-from tests.unit.core.retention.tables import Case, decided, expected, within
+from tests.unit.core.retention.tables import Case, decide_case, keep_within, list_expected
 
 
 def by(pattern, **rules):
@@ -129,7 +129,7 @@ GROUPS = {
         ),
     ),
     "each group has its own followers, days and overlaps": Case(
-        rules=by(PR, keep_daily=2) | within("7d"),
+        rules=by(PR, keep_daily=2) | keep_within("7d"),
         rows=(
             (deployment("pr-2-c", 3, 1), "keep: keep-count keep-within keep-daily"),
             (deployment("pr-1-c", 2), "keep: keep-count keep-within keep-daily"),
@@ -297,7 +297,7 @@ CASES |= {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_decision_is_as_the_table_says(case):
-    assert decided(case) == expected(case)
+    assert decide_case(case) == list_expected(case)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.support.builders import (
     pin_commits,
 )
 from tests.support.messages import words_in
-from tests.unit.core.retention.tables import Case, decided, expected, within
+from tests.unit.core.retention.tables import Case, decide_case, keep_within, list_expected
 
 COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 
@@ -85,7 +85,7 @@ CASES = {
     ),
     "a protected one ends no keep-within and stands for no day": Case(
         pins=pin_protected(["assets"]),
-        rules={**within("3d"), "keep_daily": 1},
+        rules={**keep_within("3d"), "keep_daily": 1},
         rows=(
             (deployment("assets", 0.2), "keep: protected keep-count keep-within"),
             (deployment("d3", 1), "keep: keep-count keep-within keep-daily"),
@@ -169,7 +169,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_pins_keep_what_the_table_says(case):
-    assert decided(case) == expected(case)
+    assert decide_case(case) == list_expected(case)
 
 
 def test_live_reason_has_the_evidence():

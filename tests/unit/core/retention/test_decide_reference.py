@@ -1,4 +1,4 @@
-"""The rules give what a second, slow reading of them gives, on thousands of random inventories."""
+"""ci3 decides like a second, slow implementation, for thousands of random inventories."""
 
 from collections import Counter
 from random import Random
@@ -8,14 +8,14 @@ from hypothesis import example, given, settings
 from ci3.core.model.decision import Action, ReasonCode
 from ci3.core.retention.decide import AgeFrom, RetentionPolicy
 from tests.support.builders import NOW
-from tests.unit.core.retention.reference import Verdict, obvious_verdicts
+from tests.unit.core.retention.reference import Verdict, compute_verdicts
 from tests.unit.core.retention.strategies import Situation, make_situation, situations
 
 CASE_COUNT = 6000
-FROM_ELSEWHERE = (
+NOT_IN_RANDOM_CASES = (  # and the input that each of them requires
     ReasonCode.PARTLY_DELETED,  # the journals of unfinished runs
-    ReasonCode.NOT_APPROVED,  # a resumption's
-    ReasonCode.NO_ROOM_FOR_RULE,  # these are of lifecycle rules
+    ReasonCode.NOT_APPROVED,  # a resumed run
+    ReasonCode.NO_ROOM_FOR_RULE,  # lifecycle rules, as the next three
     ReasonCode.BY_RULE,
     ReasonCode.NOT_BY_RULE,
     ReasonCode.EXPIRING,
@@ -23,7 +23,7 @@ FROM_ELSEWHERE = (
 )
 
 
-def real_verdicts(case):
+def list_actual(case):
     return [
         Verdict(
             decision.deployment.name,
@@ -31,71 +31,72 @@ def real_verdicts(case):
             decision.action,
             [reason.code for reason in decision.reasons],
         )
-        for decision in case.decisions()
+        for decision in case.decide()
     ]
 
 
-def expected_verdicts(case):
-    return obvious_verdicts(case.deployments, case.policy, case.pins, case.now, case.minimum)
+def list_expected(case):
+    return compute_verdicts(case.deployments, case.policy, case.pins, case.now, case.minimum)
 
 
-def seeded_case(seed):
+def make_case(seed):
     return make_situation(Random(seed).choice)  # noqa: S311 - no secret
 
 
-def shown(case, seed):
-    """Put a case in a few lines: hours before the clock, what was expected, and what came."""
+def format_case(case, seed):
+    """Format a case for the test report; times are in hours before the case's clock."""
     lines = [f"seed {seed}, minimum {case.minimum}, {case.policy}"]
-    by_name = {one.name: one for one in case.deployments}
-    expected = {verdict.name: verdict for verdict in expected_verdicts(case)}
-    for came in real_verdicts(case):
-        one = by_name[came.name]
-        times = [at and (case.now - at).total_seconds() / 3600 for at in times_of(one)]
-        flags = f"complete={one.is_complete:d} whole={one.is_fully_listed:d}"
-        wanted = expected[came.name]
-        lines.append(f"{words(came)} {times} {flags}")
-        lines += [] if wanted == came else [f"    expected {words(wanted)}"]
+    deployments = {deployment.name: deployment for deployment in case.deployments}
+    expected_verdicts = {verdict.name: verdict for verdict in list_expected(case)}
+    for actual in list_actual(case):
+        deployment = deployments[actual.name]
+        times = [at and (case.now - at).total_seconds() / 3600 for at in list_times(deployment)]
+        flags = f"complete={deployment.is_complete:d} fully_listed={deployment.is_fully_listed:d}"
+        expected = expected_verdicts[actual.name]
+        lines.append(f"{format_verdict(actual)} {times} {flags}")
+        if expected != actual:
+            lines.append(f"    expected {format_verdict(expected)}")
     return "\n".join(lines)
 
 
-def times_of(one):
-    return one.oldest_at, one.first_at, one.newest_at
+def list_times(deployment):
+    return deployment.oldest_at, deployment.first_object_at, deployment.newest_at
 
 
-def words(verdict):
+def format_verdict(verdict):
     return f"{verdict.name} [{verdict.group}] {verdict.action}: {' '.join(verdict.codes)}"
 
 
-def test_decisions_are_those_of_the_obvious_reading_in_six_thousand_random_cases():
+def test_decisions_are_those_of_the_second_implementation_in_thousands_of_cases():
     differing = [
         seed
         for seed in range(CASE_COUNT)
-        if real_verdicts(seeded_case(seed)) != expected_verdicts(seeded_case(seed))
+        if list_actual(make_case(seed)) != list_expected(make_case(seed))
     ]
 
-    shortest = min(differing, key=lambda seed: len(seeded_case(seed).deployments), default=None)
-    assert not differing, f"{len(differing)} differ: {shown(seeded_case(shortest), shortest)}"
+    shortest = min(differing, key=lambda seed: len(make_case(seed).deployments), default=None)
+    assert not differing, f"{len(differing)} differ: {format_case(make_case(shortest), shortest)}"
 
 
-def test_random_cases_bring_every_reason_often_under_every_kind_of_age():
-    seen = Counter()
+def test_random_cases_have_every_reason_often_with_every_age_setting():
+    counts = Counter()
     for seed in range(CASE_COUNT):
-        case = seeded_case(seed)
-        for verdict in expected_verdicts(case):
-            seen.update((case.policy.age_from, code) for code in verdict.codes)
-            seen[verdict.action] += 1
+        case = make_case(seed)
+        for verdict in list_expected(case):
+            counts.update((case.policy.age_from, code) for code in verdict.codes)
+            counts[verdict.action] += 1
 
-    decided = [code for code in ReasonCode if code not in FROM_ELSEWHERE]
+    expected_codes = [code for code in ReasonCode if code not in NOT_IN_RANDOM_CASES]
     rare = [
         (age, code)
         for age in AgeFrom
-        for code in decided
-        if seen[age, code] < 40
+        for code in expected_codes
+        if counts[age, code] < 40
         and (age is AgeFrom.NAME or code is not ReasonCode.INCOMPARABLE_NAME)
     ]
     assert rare == []
-    assert seen[Action.DELETE] > 5000
-    assert seen[Action.KEEP] > 5000
+    assert counts[Action.DELETE] > 5000
+    assert counts[Action.KEEP] > 5000
 
 
 @settings(max_examples=400)
@@ -103,5 +104,5 @@ def test_random_cases_bring_every_reason_often_under_every_kind_of_age():
 @example(
     Situation(deployments=(), policy=RetentionPolicy(keep_count=1), pins=(), now=NOW, minimum=1)
 )
-def test_decisions_are_those_of_the_obvious_reading(case):
-    assert real_verdicts(case) == expected_verdicts(case)
+def test_decisions_are_those_of_the_second_implementation(case):
+    assert list_actual(case) == list_expected(case)

@@ -11,7 +11,7 @@ from ci3.core.model.decision import ReasonCode
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.newest_pins import resolve_pins
 from tests.support.builders import deployment, empty_deployment, marker_only_deployment
-from tests.unit.core.retention.tables import Case, decided, expected
+from tests.unit.core.retention.tables import Case, decide_case, list_expected
 
 HEAD = "a1b2c3d" + "0" * 33
 
@@ -212,7 +212,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_references_keep_what_the_table_says(case):
-    assert decided(case) == expected(case)
+    assert decide_case(case) == list_expected(case)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -9,7 +9,7 @@ from ci3.core.retention.decide import RetentionPolicy, decide
 from tests.support.builders import NOW, days_ago, deployment, inventory, marker_only_deployment
 from tests.support.golden import assert_messages
 from tests.support.messages import numbers_in, words_in
-from tests.unit.core.retention.tables import Case, decided, expected, uploaded, within
+from tests.unit.core.retention.tables import Case, decide_case, keep_within, list_expected, uploaded
 
 SECOND = timedelta(seconds=1) / timedelta(days=1)
 
@@ -21,7 +21,7 @@ def lost(name, at):
 
 WITHIN = {
     "the clock starts when the next one is complete, not at the upload": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d4", 1), "keep: keep-count keep-within"),
             (deployment("d3", 6), "keep: keep-within"),  # superseded 1 day ago
@@ -30,21 +30,21 @@ WITHIN = {
         ),
     ),
     "superseded exactly so long ago stays": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d2", 7), "keep: keep-count keep-within"),
             (deployment("d1", 30), "keep: keep-within"),
         ),
     ),
     "superseded one second longer ago goes": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d2", 7 + SECOND), "keep: keep-count keep-within"),
             (deployment("d1", 30), "delete: superseded"),
         ),
     ),
     "hours and weeks count as such": Case(
-        rules=within("36h"),
+        rules=keep_within("36h"),
         rows=(
             (deployment("d3", 1.5), "keep: keep-count keep-within"),
             (deployment("d2", 1.5 + SECOND), "keep: keep-within"),
@@ -52,14 +52,14 @@ WITHIN = {
         ),
     ),
     "it is the follower's last object that starts the clock": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d2", 10, 6), "keep: keep-count keep-within"),
             (deployment("d1", 11), "keep: keep-within"),
         ),
     ),
     "of two that are newer the one that was done first is the follower": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("long", 12, 1), "keep: keep-count keep-within"),
             (deployment("short", 10, 9), "keep: ambiguous-age keep-within"),
@@ -67,7 +67,7 @@ WITHIN = {
         ),
     ),
     "one that overlaps is no follower": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d3", 3), "keep: keep-count keep-within"),
             (deployment("overlaps", 9, 8), "keep: keep-within"),
@@ -75,7 +75,7 @@ WITHIN = {
         ),
     ),
     "what nothing is known to have followed was never superseded": Case(
-        rules=within("1h"),
+        rules=keep_within("1h"),
         rows=(
             (deployment("mended", 900, 300), "keep: keep-count keep-within"),
             (deployment("d2", 400), "keep: ambiguous-age keep-within"),
@@ -83,18 +83,18 @@ WITHIN = {
         ),
     ),
     "a lone one was never superseded": Case(
-        rules=within("1h"),
+        rules=keep_within("1h"),
         rows=((deployment("d1", 4000), "keep: keep-count keep-within"),),
     ),
     "a follower dated ahead of the clock keeps": Case(
-        rules=within("1h"),
+        rules=keep_within("1h"),
         rows=(
             (deployment("d2", -2), "keep: keep-count keep-within"),
             (deployment("d1", 30), "keep: keep-within"),
         ),
     ),
     "an incomplete one supersedes nothing": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d2", 2), "keep: keep-count keep-within"),
             (marker_only_deployment("m", 20), "keep: keep-within"),
@@ -102,14 +102,14 @@ WITHIN = {
         ),
     ),
     "an older incomplete one goes by the same clock": Case(
-        rules=within("7d"),
+        rules=keep_within("7d"),
         rows=(
             (deployment("d2", 9), "keep: keep-count keep-within"),
             (marker_only_deployment("m", 30), "delete: superseded"),
         ),
     ),
     "nothing at all is within no time": Case(
-        rules=within("0h"),
+        rules=keep_within("0h"),
         rows=(
             (deployment("d3", 0), "keep: keep-count keep-within"),
             (deployment("d2", SECOND), "keep: keep-within"),  # superseded in this instant
@@ -238,7 +238,7 @@ WEEKLY_AND_MONTHLY = {
 UNIONS = {
     "each is kept for every rule that keeps it, and goes only where none does": Case(
         keep_count=2,
-        rules=within("3d") | {"keep_daily": 3, "keep_weekly": 2, "keep_monthly": 2},
+        rules=keep_within("3d") | {"keep_daily": 3, "keep_weekly": 2, "keep_monthly": 2},
         rows=(
             (
                 uploaded("mon-11", "2026-11-23 11:00"),
@@ -268,14 +268,14 @@ CASES = WITHIN | DAILY | WEEKLY_AND_MONTHLY | UNIONS
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_rules_keep_what_the_table_says(case):
-    assert decided(case) == expected(case)
+    assert decide_case(case) == list_expected(case)
 
 
 @pytest.mark.parametrize("case", [*DAILY.values(), *WEEKLY_AND_MONTHLY.values()])
 def test_clock_changes_nothing_about_days_weeks_and_months(case):
     complete = replace(case, rows=[row for row in case.rows if row[0].is_complete])
     for now in (days_ago(5000), days_ago(-5000)):
-        assert decided(replace(complete, now=now)) == decided(complete)
+        assert decide_case(replace(complete, now=now)) == decide_case(complete)
 
 
 def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
@@ -287,7 +287,7 @@ def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
         for at in [newest.newest_at.astimezone(madrid)]
     ]
 
-    assert decided(replace(case, rows=rows)) == expected(case)
+    assert decide_case(replace(case, rows=rows)) == list_expected(case)
 
 
 def messages(policy, *deployments):
@@ -299,7 +299,7 @@ def messages(policy, *deployments):
 
 
 def keep_within_messages():
-    policy = RetentionPolicy(keep_count=1, **within("7d"))
+    policy = RetentionPolicy(keep_count=1, **keep_within("7d"))
     return messages(policy, deployment("d2", 3), deployment("d1", 30))
 
 

@@ -1,4 +1,4 @@
-"""What must be listed where several rules and pins keep a deployment, and its reasons then."""
+"""Which deployments must be listed if several rules and pins keep them, and their reasons."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ BRANCH_PIN = Pin(
 
 
 def as_reported(deployment):
-    """Return a deployment that is known from an inventory report only."""
+    """Return a deployment that is known only from an inventory report."""
     return replace(deployment, is_fully_listed=False, is_from_report=True, fingerprint="")
 
 
@@ -28,10 +28,11 @@ def as_partly_listed(deployment):
 
 
 def find_required(pins, *deployments):
-    """Return the names of the deployments to delete, and of those that must be listed."""
+    """Return the names of the deployments to delete, and of those that must be listed in full."""
     evaluations = evaluate(inventory(*deployments), POLICY, pins, NOW, 1)
-    to_delete = {item.deployment.name for item in evaluations if item.is_delete}
-    return to_delete, {item.name for item in find_required_evidence(evaluations, POLICY)}
+    to_delete = {evaluation.deployment.name for evaluation in evaluations if evaluation.is_delete}
+    required = find_required_evidence(evaluations, POLICY)
+    return to_delete, {deployment.name for deployment in required}
 
 
 def test_reported_deployment_that_is_live_and_kept_by_rank_is_listed():
@@ -41,17 +42,17 @@ def test_reported_deployment_that_is_live_and_kept_by_rank_is_listed():
 
 
 @pytest.mark.parametrize(
-    ("known_by", "required"),
+    ("as_known", "required"),
     [
         (as_reported, {"main-1111111", "main-2222222"}),
         (as_partly_listed, {"main-1111111"}),
     ],
 )
 @pytest.mark.parametrize("other_pins", [(), (live_pin("main-2222222"),)])
-def test_newest_build_of_a_branch_is_listed_if_only_a_report_knows_it_whatever_else_keeps_it(
-    known_by, required, other_pins
+def test_newest_build_of_a_branch_is_listed_if_it_is_reported_regardless_of_other_pins(
+    as_known, required, other_pins
 ):
-    newest_build = known_by(deployment("main-2222222", 5))
+    newest_build = as_known(deployment("main-2222222", 5))
     old_build, newest = deployment("main-1111111", 9), deployment("newest", 1)
 
     assert find_required([*other_pins, BRANCH_PIN], newest, newest_build, old_build) == (
@@ -60,7 +61,7 @@ def test_newest_build_of_a_branch_is_listed_if_only_a_report_knows_it_whatever_e
     )
 
 
-def test_reported_deployment_that_is_kept_anyway_gets_no_other_reason():
+def test_reported_deployment_that_a_rule_keeps_gets_no_other_reason():
     known = inventory(as_reported(deployment("newest", 1)), deployment("old", 2))
 
     def evaluate_inventory(inventory):

@@ -15,7 +15,7 @@ from ci3.core.retention.decide import RetentionPolicy, decide, evaluate
 from ci3.core.retention.name_order import NameOrder, parse_name
 from tests.support.builders import NOW, deployment, inventory
 from tests.support.messages import numbers_in
-from tests.unit.core.retention.tables import Case, decided, expected
+from tests.unit.core.retention.tables import Case, decide_case, list_expected
 
 ASCENDING = [
     ["build-9", "build-10", "build-100"],
@@ -188,7 +188,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_table(case):
-    assert decided(case) == expected(case)
+    assert decide_case(case) == list_expected(case)
 
 
 def test_reasons_name_the_counts():
