@@ -1,4 +1,4 @@
-"""How many states a simulation computes, and how far back each could be rolled back."""
+"""How many states a simulation has, and how far back a rollback is possible."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from tests.support.builders import NOW, deployment, inventory
 DAY = timedelta(days=1)
 
 
-def state(*, kept_count: int, deleted_count: int) -> SimulatedState:
+def make_state(*, kept_count: int, deleted_count: int) -> SimulatedState:
     return SimulatedState(
         at=NOW,
         kept_count=kept_count,
@@ -39,10 +39,8 @@ def state(*, kept_count: int, deleted_count: int) -> SimulatedState:
         (1, 0, MAX_STATES),
     ],
 )
-def test_states_are_as_many_as_a_hundred_thousand_decisions_pay_for(
-    kept_count, deleted_count, state_count
-):
-    states = [state(kept_count=kept_count, deleted_count=deleted_count)] * 20
+def test_states_need_at_most_a_hundred_thousand_decisions(kept_count, deleted_count, state_count):
+    states = [make_state(kept_count=kept_count, deleted_count=deleted_count)] * 20
 
     affordable = _affordable_count(states)
 
@@ -50,7 +48,7 @@ def test_states_are_as_many_as_a_hundred_thousand_decisions_pay_for(
     assert type(affordable) is int
 
 
-def test_rollback_window_reaches_back_to_the_oldest_of_several_targets():
+def test_rollback_window_ends_at_the_oldest_of_several_targets():
     history = inventory(deployment("d1", 9), deployment("d2", 6), deployment("d3", 2))
 
     simulation = simulate(
