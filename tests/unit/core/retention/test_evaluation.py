@@ -1,4 +1,4 @@
-"""What follows from the checks of one deployment: delete, keep, counted or not."""
+"""What the checks of a deployment decide: whether it is deleted and whether it is counted."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ from tests.support.builders import NOW, deployment, inventory, live_pin, marker_
 LIVE = live_pin("old", "version.json names old")
 
 
-def evaluation_of_old(*, pins=(), is_complete=True):
+def evaluate_old(*, pins=(), is_complete=True):
     """Evaluate a deployment that a newer complete one supersedes."""
     old = deployment("old", 2) if is_complete else marker_only_deployment("old", 2)
-    found = inventory(deployment("new", 1), old)
-    _, evaluation = evaluate(found, RetentionPolicy(keep_count=1), pins, NOW, 1)
+    deployments = inventory(deployment("new", 1), old)
+    _, evaluation = evaluate(deployments, RetentionPolicy(keep_count=1), pins, NOW, 1)
     return evaluation
 
 
@@ -35,17 +35,17 @@ def evaluation_of_old(*, pins=(), is_complete=True):
         (pin_protected(["old"]), False, True, False),
     ],
 )
-def test_complete_deployment_is_counted_unless_protected_whatever_else_keeps_it(
+def test_complete_deployment_is_counted_unless_protected(
     pins, is_complete, is_protected, is_counted
 ):
-    evaluation = evaluation_of_old(pins=pins, is_complete=is_complete)
+    evaluation = evaluate_old(pins=pins, is_complete=is_complete)
 
     assert evaluation.is_protected is is_protected
     assert evaluation.is_counted is is_counted
 
 
 def test_deployment_that_nothing_keeps_is_deleted():
-    evaluation = evaluation_of_old()
+    evaluation = evaluate_old()
 
     assert (evaluation.is_delete, evaluation.is_keep) == (True, False)
     assert evaluation.decision.action is Action.DELETE
@@ -53,7 +53,7 @@ def test_deployment_that_nothing_keeps_is_deleted():
 
 @pytest.mark.parametrize("has_checks", [True, False])
 def test_deployment_without_a_successor_is_kept_even_if_no_check_keeps_it(has_checks):
-    evaluation = evaluation_of_old()
+    evaluation = evaluate_old()
     checks = evaluation.checks if has_checks else ()
 
     alone = replace(evaluation, successor=None, checks=checks)
@@ -63,7 +63,7 @@ def test_deployment_without_a_successor_is_kept_even_if_no_check_keeps_it(has_ch
 
 
 @pytest.mark.parametrize("age_from", AgeFrom)
-def test_deployments_are_ordered_by_name_only_if_that_is_the_setting(age_from):
+def test_deployments_are_ordered_by_name_only_if_age_from_is_name(age_from):
     deployments = inventory(deployment("build-1", 2), deployment("build-2", 1))
     policy = RetentionPolicy(keep_count=1, age_from=age_from)
 
@@ -73,7 +73,7 @@ def test_deployments_are_ordered_by_name_only_if_that_is_the_setting(age_from):
     assert orders == [age_from is AgeFrom.NAME] * 2
 
 
-def test_deployment_is_superseded_by_as_many_as_are_newer_both_by_name_and_by_time():
+def test_newer_deployments_are_those_that_are_newer_by_name_and_by_time():
     deployments = inventory(*(deployment(f"build-{number}", number) for number in (1, 2, 3)))
     policy = RetentionPolicy(keep_count=3, age_from=AgeFrom.NAME)
 
@@ -83,23 +83,24 @@ def test_deployment_is_superseded_by_as_many_as_are_newer_both_by_name_and_by_ti
     assert counts == {"build-1": 0, "build-2": 1, "build-3": 0}
 
 
-def test_deployment_that_a_rule_or_an_exact_name_keeps_supersedes_nothing_by_it():
+def test_checks_of_other_rules_and_exact_names_do_not_affect_what_supersedes():
     policy = RetentionPolicy(keep_count=1, keep_within=Duration.parse("9d"), keep_daily=1)
-    found = inventory(deployment("new", 1), deployment("old", 2))
+    deployments = inventory(deployment("new", 1), deployment("old", 2))
 
-    evaluations = evaluate(found, policy, (LIVE, *pin_protected(["new"])), NOW, 1)
+    evaluations = evaluate(deployments, policy, (LIVE, *pin_protected(["new"])), NOW, 1)
 
     checks = [check for evaluation in evaluations for check in evaluation.checks]
     assert {check.code for check in checks if check.supersedes is not False} == set()
 
 
 def test_partly_deleted_deployment_is_recorded_as_incomplete():
-    found = inventory(deployment("new", 1), deployment("old", 2))
+    deployments = inventory(deployment("new", 1), deployment("old", 2))
     partial_deletions = {"old": PartialDeletion(message="", must_keep=True)}
 
     evaluations = evaluate(
-        found, RetentionPolicy(keep_count=1), (), NOW, 1, partial_deletions=partial_deletions
+        deployments, RetentionPolicy(keep_count=1), (), NOW, 1, partial_deletions=partial_deletions
     )
 
-    decided = [evaluation.decision.deployment for evaluation in evaluations]
-    assert [(each.name, each.is_complete) for each in decided] == [("new", True), ("old", False)]
+    evaluated = [evaluation.decision.deployment for evaluation in evaluations]
+    completeness = {deployment.name: deployment.is_complete for deployment in evaluated}
+    assert completeness == {"new": True, "old": False}

@@ -1,4 +1,4 @@
-"""What is said of a deployment's future, for everything that can keep it."""
+"""The outlook of a deployment, for each rule and pin that can keep it."""
 
 from functools import cache
 
@@ -25,16 +25,15 @@ EVIDENCE = "current says d1"
 LIVE = live_pin("d1", EVIDENCE)
 
 
-def explained(name, *deployments, pins=(), minimum=1, **rules):
+def explain_deployment(name, *deployments, pins=(), minimum=1, **rules):
     policy = RetentionPolicy(**({"keep_count": 1} | rules))
-    for judgement in evaluate(inventory(*deployments), policy, pins, NOW, minimum):
-        if judgement.deployment.name == name:
-            return explain(judgement, policy.keep_within)
-    raise AssertionError(f"{name} was not judged")
+    evaluations = evaluate(inventory(*deployments), policy, pins, NOW, minimum)
+    [evaluation] = [evaluation for evaluation in evaluations if evaluation.deployment.name == name]
+    return explain(evaluation, policy.keep_within)
 
 
-def outlook(*arguments, **rules):
-    return explained(*arguments, **rules).outlook
+def get_outlook(*arguments, **rules):
+    return explain_deployment(*arguments, **rules).outlook
 
 
 D1, D2, D3 = deployment("d1", 30), deployment("d2", 12), deployment("d3", 1)
@@ -43,49 +42,49 @@ PINS = (*pin_protected(["d*"]), *pin_commits(["abcdef1"]), LIVE)
 
 
 @cache
-def outlooks():
-    """Return the outlook of each case; not a constant, for `make mutants` changes code later."""
+def get_outlooks():
+    """Return the outlook of each case. No constant: `make mutants` changes the code."""
     return {
-        "to delete": outlook("d1", D1, D2),
-        "empty": outlook("e", D1, EMPTY),
-        "empty and pinned": outlook("e", EMPTY, pins=pin_protected(["e"])),
-        "pinned": outlook("d1", D1, D2, pins=PINS),
-        "pinned-within": outlook("d1", D1, pins=(LIVE,), keep_within=WITHIN_14_DAYS),
-        "pinned-uploading": outlook("m", INCOMPLETE, D1, pins=pin_protected(["m"])),
-        "uploading": outlook("m", INCOMPLETE, D1),
-        "the newest of 3": outlook("d3", D1, D2, D3, keep_count=3),
-        "the second of 3": outlook("d2", D1, D2, D3, keep_count=3),
-        "the third of 3": outlook("d1", D1, D2, D3, keep_count=3),
-        "minimum of 5": outlook("d2", D2, D3, minimum=5),
-        "overlapping": outlook("d1", D1, deployment("d2", 30, 2)),
-        "superseded 12 days ago": outlook("d1", D1, D2, keep_within=WITHIN_14_DAYS),
-        "superseded 14 days ago": outlook(
+        "to delete": get_outlook("d1", D1, D2),
+        "empty": get_outlook("e", D1, EMPTY),
+        "empty and pinned": get_outlook("e", EMPTY, pins=pin_protected(["e"])),
+        "pinned": get_outlook("d1", D1, D2, pins=PINS),
+        "pinned-within": get_outlook("d1", D1, pins=(LIVE,), keep_within=WITHIN_14_DAYS),
+        "pinned-uploading": get_outlook("m", INCOMPLETE, D1, pins=pin_protected(["m"])),
+        "uploading": get_outlook("m", INCOMPLETE, D1),
+        "the newest of 3": get_outlook("d3", D1, D2, D3, keep_count=3),
+        "the second of 3": get_outlook("d2", D1, D2, D3, keep_count=3),
+        "the third of 3": get_outlook("d1", D1, D2, D3, keep_count=3),
+        "minimum of 5": get_outlook("d2", D2, D3, minimum=5),
+        "overlapping": get_outlook("d1", D1, deployment("d2", 30, 2)),
+        "superseded 12 days ago": get_outlook("d1", D1, D2, keep_within=WITHIN_14_DAYS),
+        "superseded 14 days ago": get_outlook(
             "d1", D1, deployment("d2", 14), keep_within=WITHIN_14_DAYS
         ),
-        "preview": outlook("pr-1", deployment("pr-1", 3), expire_closed=WITHIN_14_DAYS),
-        "unread preview": outlook("pr-1", deployment("pr-1", 30), expire_closed=WITHIN_14_DAYS),
-        "never superseded": outlook("d1", D1, keep_within=WITHIN_14_DAYS),
-        "superseded and of the 3 newest": outlook(
+        "preview": get_outlook("pr-1", deployment("pr-1", 3), expire_closed=WITHIN_14_DAYS),
+        "unread preview": get_outlook("pr-1", deployment("pr-1", 30), expire_closed=WITHIN_14_DAYS),
+        "never superseded": get_outlook("d1", D1, keep_within=WITHIN_14_DAYS),
+        "superseded and of the 3 newest": get_outlook(
             "d1", D1, D2, keep_count=3, keep_within=WITHIN_14_DAYS
         ),
-        "daily": outlook("d1", D1, D2, keep_daily=9),
-        "weekly": outlook("d1", D1, D2, keep_weekly=9),
-        "monthly": outlook("d1", D1, D2, keep_monthly=9),
-        "several rules": outlook(
+        "daily": get_outlook("d1", D1, D2, keep_daily=9),
+        "weekly": get_outlook("d1", D1, D2, keep_weekly=9),
+        "monthly": get_outlook("d1", D1, D2, keep_monthly=9),
+        "several rules": get_outlook(
             "d1", D1, D2, keep_count=2, keep_daily=9, keep_monthly=9, keep_within=WITHIN_14_DAYS
         ),
     }
 
 
-def test_outlooks_are_the_golden_ones():
-    assert_messages(__file__, outlooks().items())
+def test_messages_of_outlooks():
+    assert_messages(__file__, get_outlooks().items())
 
 
-def test_outlook_of_a_pinned_deployment_has_every_pin_and_nothing_else():
-    assert all(pin in outlooks()["pinned"] for pin in ("d*", EVIDENCE))
-    assert EVIDENCE in outlooks()["pinned-within"]
-    assert "14d" not in outlooks()["pinned-within"]
-    assert "m" in words_in(outlooks()["pinned-uploading"])
+def test_outlook_of_a_pinned_deployment_has_only_its_pins():
+    assert all(pin in get_outlooks()["pinned"] for pin in ("d*", EVIDENCE))
+    assert EVIDENCE in get_outlooks()["pinned-within"]
+    assert "14d" not in get_outlooks()["pinned-within"]
+    assert "m" in words_in(get_outlooks()["pinned-uploading"])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_outlook_of_a_pinned_deployment_has_every_pin_and_nothing_else():
     ],
 )
 def test_outlook_has_the_count_of_newer_deployments_that_are_missing(case, missing_count):
-    assert missing_count in numbers_in(outlooks()[case])
+    assert missing_count in numbers_in(get_outlooks()[case])
 
 
 @pytest.mark.parametrize(
@@ -115,11 +114,11 @@ def test_outlook_has_the_count_of_newer_deployments_that_are_missing(case, missi
     ],
 )
 def test_outlook_has_the_time_at_which_keep_within_ends(case, ends_at):
-    assert ends_at in outlooks()[case]
+    assert ends_at in get_outlooks()[case]
 
 
-def test_every_rule_and_pin_is_there_with_whether_it_matched():
-    explanation = explained(
+def test_explanation_has_each_rule_and_pin_and_whether_it_matched():
+    explanation = explain_deployment(
         "d1", D1, D2, D3,
         pins=(*pin_protected(["v*"]), LIVE), keep_within=WITHIN_14_DAYS, keep_weekly=2,
     )  # fmt: skip
@@ -145,14 +144,14 @@ UNMATCHED = [
 ]
 
 
-def last_check(name, rule):
+def find_last_check(name, rule):
     deployments = (D1, marker_only_deployment("m", 20), D2, D3)
-    return explained(name, *deployments, **rule).evaluation.checks[-1]
+    return explain_deployment(name, *deployments, **rule).evaluation.checks[-1]
 
 
 @pytest.mark.parametrize(("name", "rule", "values"), UNMATCHED)
-def test_rule_that_does_not_keep_has_the_values_that_say_why(name, rule, values):
-    check = last_check(name, rule)
+def test_unmatched_rule_has_the_values_that_explain_it(name, rule, values):
+    check = find_last_check(name, rule)
 
     assert not check.is_matched
     numbers = [value for value in values if isinstance(value, int)]
@@ -160,6 +159,8 @@ def test_rule_that_does_not_keep_has_the_values_that_say_why(name, rule, values)
     assert words_in(check.message).issuperset(set(values) - set(numbers))
 
 
-def test_reasons_of_unmatched_rules_are_the_golden_ones():
-    messages = [(f"{name} {rule}", last_check(name, rule).message) for name, rule, _ in UNMATCHED]
+def test_messages_of_unmatched_rules():
+    messages = [
+        (f"{name} {rule}", find_last_check(name, rule).message) for name, rule, _ in UNMATCHED
+    ]
     assert_messages(__file__, messages, table="unmatched")

@@ -1,4 +1,4 @@
-"""What an unfinished run has partly deleted does not count, and never dooms another deployment."""
+"""A partly deleted deployment is not counted and never causes the deletion of another."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -30,16 +30,16 @@ RUN = UnfinishedRun(
 )
 UNREADABLE = replace(RUN, approved=None, started=None)
 INTENTS_UNKNOWN = replace(RUN, started=None)
-NOT_BEGUN = replace(RUN, started=frozenset())
+NOT_STARTED = replace(RUN, started=frozenset())
 REMAINDER, KEPT = [False], [True]
 MINUTE = 1 / 24 / 60
 REDEPLOYED = 2 - 16 * MINUTE
 TOO_SOON = 2 - 14 * MINUTE
 
 
-def find(found: Deployment, *runs: UnfinishedRun) -> list[bool]:
+def find_must_keep(deployment: Deployment, *runs: UnfinishedRun) -> list[bool]:
     """Return whether the deployment must be kept; empty if it counts as usual."""
-    partial_deletions = find_partial_deletions([found], runs, NOW)
+    partial_deletions = find_partial_deletions([deployment], runs, NOW)
     return [partial_deletion.must_keep for partial_deletion in partial_deletions.values()]
 
 
@@ -53,7 +53,7 @@ def find(found: Deployment, *runs: UnfinishedRun) -> list[bool]:
         (RUN, 2.5, 1, KEPT),
         (RUN, TOO_SOON, 1, KEPT),
         (RUN, REDEPLOYED, 1, []),
-        (NOT_BEGUN, 20, 10, []),
+        (NOT_STARTED, 20, 10, []),
         (INTENTS_UNKNOWN, 20, 10, KEPT),
         (INTENTS_UNKNOWN, 20, 1, KEPT),
         (INTENTS_UNKNOWN, REDEPLOYED, 1, []),
@@ -64,36 +64,36 @@ def find(found: Deployment, *runs: UnfinishedRun) -> list[bool]:
         (UNREADABLE, REDEPLOYED, 1, []),
     ],
 )
-def test_changed_deployment_is_judged_by_the_times_of_its_objects(
+def test_changed_deployment_is_evaluated_by_the_times_of_its_objects(
     run: UnfinishedRun, oldest: float, newest: float, expected: list[bool]
 ) -> None:
-    assert find(deployment("old", oldest, newest), run) == expected
+    assert find_must_keep(deployment("old", oldest, newest), run) == expected
 
 
-def test_deployment_that_is_as_approved_counts() -> None:
+def test_deployment_that_is_as_approved_is_counted() -> None:
     untouched = replace(deployment("old", 20), fingerprint="as approved")
-    assert find(untouched, RUN) == find(untouched, INTENTS_UNKNOWN) == []
+    assert find_must_keep(untouched, RUN) == find_must_keep(untouched, INTENTS_UNKNOWN) == []
 
 
-def test_deployment_that_no_header_names_counts_unless_a_header_is_not_known() -> None:
-    other = deployment("other", 20)
-    assert find(other, RUN, INTENTS_UNKNOWN) == []
-    assert find(other, RUN, UNREADABLE) == KEPT
+def test_deployment_that_no_run_approved_is_counted_unless_an_approval_is_unknown() -> None:
+    not_approved = deployment("other", 20)
+    assert find_must_keep(not_approved, RUN, INTENTS_UNKNOWN) == []
+    assert find_must_keep(not_approved, RUN, UNREADABLE) == KEPT
 
 
 def test_deployment_without_objects_is_never_a_remainder() -> None:
-    assert find(empty_deployment("old"), RUN, UNREADABLE) == []
+    assert find_must_keep(empty_deployment("old"), RUN, UNREADABLE) == []
 
 
 @pytest.mark.parametrize("runs", [(RUN, UNREADABLE), (UNREADABLE, RUN)])
-def test_of_two_runs_the_one_that_requires_keeping_wins(runs: tuple[UnfinishedRun, ...]) -> None:
-    assert find(deployment("old", 20), *runs) == KEPT
+def test_deployment_is_kept_if_any_of_the_runs_requires_it(runs: tuple[UnfinishedRun, ...]) -> None:
+    assert find_must_keep(deployment("old", 20), *runs) == KEPT
 
 
 def test_second_run_that_approved_the_remainder_does_not_make_it_complete() -> None:
     remainder = deployment("old", 20)
     second = replace(RUN, run_id="run-2", approved={"old": remainder.fingerprint})
-    assert find(remainder, second, RUN) == REMAINDER
+    assert find_must_keep(remainder, second, RUN) == REMAINDER
 
 
 def decide_with(partial_deletions, *deployments, **policy):
@@ -108,7 +108,7 @@ def decide_with(partial_deletions, *deployments, **policy):
     return {evaluation.deployment.name: evaluation for evaluation in evaluations}
 
 
-def test_remainder_takes_no_place_and_says_why() -> None:
+def test_remainder_is_not_counted_and_has_the_reason() -> None:
     deployments = [deployment("new", 1), deployment("old", 20), deployment("older", 30)]
     partial_deletions = find_partial_deletions(deployments, [RUN], NOW)
     evaluations = decide_with(partial_deletions, *deployments, keep_count=2)
@@ -127,7 +127,7 @@ def test_remainder_takes_no_place_and_says_why() -> None:
     ]
 
 
-def test_deployment_that_was_uploaded_to_again_stays_until_it_is_clear() -> None:
+def test_deployment_with_a_later_upload_is_kept_until_the_run_is_known() -> None:
     deployments = [deployment("new", 1), deployment("old", 20)]
     partial_deletions = find_partial_deletions(deployments, [UNREADABLE], NOW)
     kept = decide_with(partial_deletions, *deployments, keep_count=1)["old"]
@@ -152,48 +152,54 @@ def evaluate_case(
 
 
 @given(situations(), st.integers(0, 3**18 - 1))
-def test_what_is_known_of_unfinished_runs_never_deletes_another_deployment(case, number) -> None:
-    """A remainder may be deleted, and nothing else that was kept without that knowledge."""
+def test_unfinished_runs_never_cause_the_deletion_of_another_deployment(case, number) -> None:
+    """Only a remainder may be deleted that was kept without the data about unfinished runs."""
     partial_deletions = {}
-    for found in case.deployments:
+    for case_deployment in case.deployments:
         number, kind = divmod(number, 3)
         if kind:
-            partial_deletions[found.name] = PartialDeletion(message="m", must_keep=kind == 1)
+            partial_deletions[case_deployment.name] = PartialDeletion(
+                message="m", must_keep=kind == 1
+            )
 
-    without, with_knowledge = evaluate_case(case, {}), evaluate_case(case, partial_deletions)
+    before, after = evaluate_case(case, {}), evaluate_case(case, partial_deletions)
 
-    newly_deleted = {name for name in without if with_knowledge[name] and not without[name]}
+    newly_deleted = {name for name in before if after[name] and not before[name]}
     assert newly_deleted <= {
         name for name, partial in partial_deletions.items() if not partial.must_keep
     }
     incomplete = replace(
         case,
         deployments=tuple(
-            replace(found, is_complete=found.is_complete and found.name not in partial_deletions)
-            for found in case.deployments
+            replace(
+                deployment,
+                is_complete=deployment.is_complete and deployment.name not in partial_deletions,
+            )
+            for deployment in case.deployments
         ),
     )
     as_incomplete = evaluate_case(incomplete, {})
     for name, partial in partial_deletions.items():
-        assert with_knowledge[name] is (as_incomplete[name] and not partial.must_keep)
+        assert after[name] is (as_incomplete[name] and not partial.must_keep)
 
 
-def test_request_age_is_that_of_s3() -> None:
-    just_then = replace(RUN, last_written_at=days_ago(2))
-    found = deployment("old", 2 - 15 * MINUTE)
-    assert find(found, just_then) == KEPT
-    assert find(found, replace(just_then, last_written_at=days_ago(2) - timedelta(seconds=1))) == []
+def test_upload_is_later_than_a_run_only_if_more_than_15_minutes_are_between() -> None:
+    run = replace(RUN, last_written_at=days_ago(2))
+    earlier_run = replace(run, last_written_at=days_ago(2) - timedelta(seconds=1))
+    redeployed = deployment("old", 2 - 15 * MINUTE)
+    assert find_must_keep(redeployed, run) == KEPT
+    assert find_must_keep(redeployed, earlier_run) == []
 
 
-def test_remainder_is_kept_if_either_the_header_or_what_was_begun_is_not_known() -> None:
+def test_remainder_is_kept_if_the_approved_or_started_deployments_are_unknown() -> None:
     remainder = deployment("old", 20)
 
-    assert find(remainder, RUN) == REMAINDER
-    assert find(remainder, replace(RUN, approved=None)) == KEPT
-    assert find(remainder, replace(RUN, started=None)) == KEPT
+    assert find_must_keep(remainder, RUN) == REMAINDER
+    assert find_must_keep(remainder, replace(RUN, approved=None)) == KEPT
+    assert find_must_keep(remainder, replace(RUN, started=None)) == KEPT
 
 
-def test_run_of_which_only_the_times_are_known_may_have_begun_any_deployment() -> None:
+def test_run_of_which_only_the_times_are_known_may_have_started_any_deletion() -> None:
     run = UnfinishedRun(run_id="run-1", first_written_at=days_ago(3), last_written_at=days_ago(2))
 
-    assert find(deployment("any", 20), run) == KEPT
+    assert find_must_keep(deployment("any", 20), run) == KEPT
