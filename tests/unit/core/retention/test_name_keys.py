@@ -1,4 +1,4 @@
-"""What a name is compared by, and which names cannot be compared."""
+"""The texts and numbers by which names are compared, and which names cannot be compared."""
 
 import pytest
 
@@ -38,19 +38,21 @@ def test_name_without_a_number_has_no_key(name):
         ("build-400-20261", True),
     ],
 )
-def test_name_with_a_year_behind_another_number_has_no_key(name, has_key):
+def test_name_with_a_year_after_another_number_has_no_key(name, has_key):
     """The number before a year may restart each year."""
     assert (parse_name(name) is not None) is has_key
 
 
 @pytest.mark.parametrize(
-    ("name", "comparable", "incomparable"),
+    ("name", "comparable_count", "incomparable_count"),
     [("build-1", 2, 2), ("build-9", 2, 2), ("v1", 1, 3), ("main", 0, 3), ("other", 0, 4)],
 )
-def test_comparable_names_have_the_same_text_and_a_number(name, comparable, incomparable):
+def test_comparable_names_have_the_same_text_and_a_number(
+    name, comparable_count, incomparable_count
+):
     names = ("build-1", "build-2", "v1", "main")
-    dated = [date_deployment(deployment(each, 1), AgeFrom.NAME) for each in names]
-    order = NameOrder(item for item in dated if item is not None)
+    dated = [date_deployment(deployment(other_name, 1), AgeFrom.NAME) for other_name in names]
+    order = NameOrder(deployment for deployment in dated if deployment is not None)
 
-    assert order.count_comparable(name) == comparable
-    assert order.count_incomparable(name) == incomparable
+    assert order.count_comparable(name) == comparable_count
+    assert order.count_incomparable(name) == incomparable_count

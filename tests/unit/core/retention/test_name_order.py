@@ -56,14 +56,14 @@ NUMBERS = st.integers(0, 10**30).map(str)
 TEXTS = st.text("abv-._+ ~", min_size=1, max_size=4)
 
 
-def order_of(*names: str) -> NameOrder:
+def make_order(*names: str) -> NameOrder:
     dated = [date_deployment(deployment(name, 1), AgeFrom.NAME) for name in names]
-    return NameOrder([item for item in dated if item is not None])
+    return NameOrder([deployment for deployment in dated if deployment is not None])
 
 
 @pytest.mark.parametrize("names", ASCENDING, ids=lambda names: names[0])
 def test_names_with_the_same_text_are_ordered_by_number(names):
-    order = order_of(*names)
+    order = make_order(*names)
 
     assert [order.count_newer(name) for name in reversed(names)] == list(range(len(names)))
     for name, next_name in pairwise(names):
@@ -74,47 +74,46 @@ def test_names_with_the_same_text_are_ordered_by_number(names):
     assert names == natsort.natsorted(names)
 
 
-@pytest.mark.parametrize(("name", "other"), INCOMPARABLE)
-def test_names_with_other_text_or_equal_numbers_are_not_ordered(name, other):
-    assert order_of(name, other).count_newer(name) == 0
-    assert order_of(name, other).count_newer(other) == 0
+@pytest.mark.parametrize(("first", "second"), INCOMPARABLE)
+def test_names_with_different_text_or_equal_numbers_are_not_ordered(first, second):
+    assert make_order(first, second).count_newer(first) == 0
+    assert make_order(first, second).count_newer(second) == 0
 
 
 @pytest.mark.parametrize("name", DAY_FIRST)
-def test_date_that_is_not_written_year_first_has_no_order(name):
+def test_name_with_a_date_that_does_not_start_with_the_year_has_no_order(name):
     assert parse_name(name) is None
 
 
 @pytest.mark.parametrize("name", ["20261102", "02002026", "99999999", "build-2026", "010203"])
-def test_number_that_is_no_date_or_begins_with_the_year_has_an_order(name):
+def test_name_with_another_number_or_a_date_that_starts_with_the_year_has_an_order(name):
     assert parse_name(name) is not None
 
 
 @given(
     texts=st.lists(TEXTS, min_size=1, max_size=4),
-    numbers=st.data(),
+    data=st.data(),
     starts_with_number=st.booleans(),
 )
-def test_order_is_that_of_natsort(texts, numbers, starts_with_number):
+def test_order_is_that_of_natsort(texts, data, starts_with_number):
     def draw_name():
-        drawn = [numbers.draw(NUMBERS) for _ in texts]
-        pairs = (
-            zip(drawn, texts, strict=True) if starts_with_number else zip(texts, drawn, strict=True)
-        )
+        numbers = [data.draw(NUMBERS) for _ in texts]
+        parts = (numbers, texts) if starts_with_number else (texts, numbers)
+        pairs = zip(*parts, strict=True)
         return "".join(part for pair in pairs for part in pair)
 
     names = {draw_name() for _ in range(5)}
-    order = order_of(*names)
+    order = make_order(*names)
     comparable = [name for name in names if parse_name(name)]
     ascending = natsort.natsorted(comparable, alg=natsort.INT)
 
     for index, name in enumerate(ascending):
-        equal = [other for other in ascending if _numbers(other) == _numbers(name)]
-        higher = [other for other in ascending[index + 1 :] if other not in equal]
+        numbers = _list_numbers(name)
+        higher = [later for later in ascending[index + 1 :] if _list_numbers(later) != numbers]
         assert order.count_newer(name) == len(higher)
 
 
-def _numbers(name: str) -> list[int]:
+def _list_numbers(name: str) -> list[int]:
     return [int(digits) for digits in re.findall("[0-9]+", name)]
 
 
@@ -136,7 +135,7 @@ def test_name_with_a_commit_is_recognized(name):
 
 
 @pytest.mark.parametrize("name", ["20261102", "build-1234567", "v1.2.3", "release-1", "1" * 39])
-def test_number_is_not_taken_for_a_commit(name):
+def test_number_is_no_commit(name):
     assert not has_commit(name)
 
 
@@ -154,7 +153,7 @@ CASES = {
             (deployment("build-99", 7), "delete: superseded"),
         ),
     ),
-    "names that can't be compared are kept": Case(
+    "a deployment whose name cannot be compared is kept": Case(
         keep_count=1,
         rules={"age_from": AgeFrom.NAME},
         rows=(
@@ -164,7 +163,7 @@ CASES = {
             (deployment("main", 4), "keep: incomparable-name"),
         ),
     ),
-    "those of the same time are all among the most recently uploaded": Case(
+    "deployments with equal times are all among the newest by time": Case(
         keep_count=1,
         rules={"age_from": AgeFrom.NAME},
         rows=(
@@ -173,7 +172,7 @@ CASES = {
             (deployment("build-9", 3), "keep: ambiguous-age"),
         ),
     ),
-    "what protect matches takes no place": Case(
+    "a protected deployment is not counted": Case(
         keep_count=1,
         rules={"age_from": AgeFrom.NAME},
         pins=pin_protected(["build-99"]),
@@ -187,7 +186,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_table(case):
+def test_decisions_are_those_of_the_table(case):
     assert decide_case(case) == list_expected(case)
 
 
@@ -213,5 +212,5 @@ def test_reason_of_the_minimum_names_the_minimum():
 
     decisions = decide(inventory(*deployments), policy, (), NOW, 3)
 
-    places = [numbers_in(decision.reasons[0].message) for decision in decisions]
-    assert places == [[], [2, 2], [3, 3]]
+    numbers = [numbers_in(decision.reasons[0].message) for decision in decisions]
+    assert numbers == [[], [2, 2], [3, 3]]

@@ -1,4 +1,4 @@
-"""Which builds of a branch a pin keeps, if only some deployments may supersede others."""
+"""Which builds of a branch a pin keeps if only certain deployments may supersede others."""
 
 import pytest
 
@@ -26,7 +26,9 @@ WITH_COMMIT = "main-a1b2c3d"
         ((NEWEST, WITH_COMMIT), {NEWEST}, {NEWEST}),
     ],
 )
-def test_only_deployments_that_may_supersede_others_do(names, superseding, newest_names):
+def test_build_is_superseded_only_by_deployments_that_may_supersede(
+    names, superseding, newest_names
+):
     """For an approval, those are the deployments that the plan keeps."""
     deployments = [deployment(name, days) for days, name in enumerate(names, 1)]
 
@@ -37,7 +39,7 @@ def test_only_deployments_that_may_supersede_others_do(names, superseding, newes
     assert pin.newest_names == newest_names
 
 
-def test_pin_without_a_pull_request_or_branch_stays_as_it_is():
+def test_pin_without_a_pull_request_or_branch_is_not_changed():
     exact = live_pin("main-1111111")
 
     resolved = resolve_pins(
