@@ -12,10 +12,10 @@ OLD, NEW = deployment("old", 30), deployment("new", 12)
 
 
 def evaluate_first(*deployments, **rules):
-    """Evaluate deployments; return the result of the first of them."""
+    """Evaluate deployments; return the evaluation of the first argument."""
     policy = RetentionPolicy(**({"keep_count": 1} | rules))
     evaluations = evaluate(inventory(*deployments), policy, (), NOW, 1)
-    return next(item for item in evaluations if item.deployment == deployments[0])
+    return next(evaluation for evaluation in evaluations if evaluation.deployment == deployments[0])
 
 
 def test_outlook_has_the_message_of_each_refusal():

@@ -30,8 +30,8 @@ def upload(key, age):
     return UnfinishedUpload(key=key, upload_id="u", started_at=NOW - age)
 
 
-class Listing:
-    """A bucket of which only the unfinished uploads can be listed."""
+class UploadListing:
+    """A bucket that only lists unfinished uploads."""
 
     def __init__(self, *uploads, error=None, endpoint_url=""):
         self.uploads, self.error, self.endpoint_url = uploads, error, endpoint_url
@@ -48,14 +48,14 @@ def keep_uploading(evaluations, bucket, **options):
     return keep_uploading_deployments(bucket, "", evaluations, NOW, **options)
 
 
-def evaluations_of(*deployments):
+def evaluate_all(*deployments):
     return evaluate(inventory(*deployments), RetentionPolicy(keep_count=1), (), NOW, 1)
 
 
-SUPERSEDED = evaluations_of(deployment("new", 1), marker_only_deployment("slow", 2))
+SUPERSEDED = evaluate_all(deployment("new", 1), marker_only_deployment("slow", 2))
 
 
-def codes(evaluations):
+def list_codes(evaluations):
     return {
         evaluation.deployment.name: [reason.code for reason in evaluation.decision.reasons]
         for evaluation in evaluations
@@ -72,11 +72,11 @@ def codes(evaluations):
         (DAY, False),
     ],
 )
-def test_object_is_recent_for_an_hour_and_a_quarter(age, is_recent):
+def test_object_is_recent_for_75_minutes(age, is_recent):
     assert has_recent_object(deployment("d", 9, age / DAY), NOW) is is_recent
 
 
-def test_folder_without_objects_has_no_recent_one():
+def test_folder_without_objects_has_no_recent_object():
     assert has_recent_object(empty_deployment("e"), NOW) is False
 
 
@@ -90,12 +90,12 @@ def test_folder_without_objects_has_no_recent_one():
         (9 * DAY, False),
     ],
 )
-def test_upload_is_recent_for_a_day_and_a_quarter_of_an_hour(age, is_recent):
-    begun = upload("slow/video.mp4", age)
+def test_upload_is_recent_for_a_day_and_15_minutes(age, is_recent):
+    video_upload = upload("slow/video.mp4", age)
 
-    recent = select_recent([begun, upload("slow/old.mp4", 9 * DAY)], NOW)
+    recent = select_recent([video_upload, upload("slow/old.mp4", 9 * DAY)], NOW)
 
-    assert recent == RecentUploads(uploads=[begun] if is_recent else [], problem="")
+    assert recent == RecentUploads(uploads=[video_upload] if is_recent else [], problem="")
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,23 @@ def test_upload_is_recent_for_a_day_and_a_quarter_of_an_hour(age, is_recent):
         ),
         (RecentUploads(problem="denied"), ReasonCode.IN_PROGRESS),
     ],
-    ids=["none", "in it", "in the future", "longer name", "elsewhere", "among others", "unread"],
+    ids=[
+        "none",
+        "in the deployment",
+        "in the future",
+        "longer name",
+        "in another deployment",
+        "several",
+        "unreadable",
+    ],
 )
-def test_upload_into_the_deployment_or_an_unread_list_is_a_reason(uploads, expected):
+def test_upload_into_the_deployment_or_an_unreadable_list_is_a_reason(uploads, expected):
     reason = uploads.find_reason(marker_only_deployment("slow", 2), NOW)
 
     assert (reason and reason.code) == expected
 
 
-def test_reason_for_an_unread_list_is_that_it_could_not_be_read():
+def test_reason_for_an_unreadable_list_has_the_problem():
     reason = RecentUploads(problem="denied").find_reason(marker_only_deployment("slow", 2), NOW)
 
     assert "denied" in reason.message
@@ -129,14 +137,13 @@ def test_reason_for_an_unread_list_is_that_it_could_not_be_read():
 def test_age_of_the_latest_upload_is_shown_and_never_negative():
     slow = marker_only_deployment("slow", 2)
     several = RecentUploads(uploads=[upload("slow/a", 5 * DAY), upload("slow/b", 3 * DAY)])
-    ahead = RecentUploads(uploads=[upload("slow/a", -DAY)])
-    just_begun = RecentUploads(uploads=[upload("slow/a", timedelta(0))])
-
+    future = RecentUploads(uploads=[upload("slow/a", -DAY)])
+    just_started = RecentUploads(uploads=[upload("slow/a", timedelta(0))])
     half_a_day_old = RecentUploads(uploads=[upload("slow/a", DAY / 2)])
 
     assert numbers_in(several.find_reason(slow, NOW).message) == [3]
     assert numbers_in(half_a_day_old.find_reason(slow, NOW).message) == [12]
-    assert ahead.find_reason(slow, NOW) == just_begun.find_reason(slow, NOW)
+    assert future.find_reason(slow, NOW) == just_started.find_reason(slow, NOW)
 
 
 @pytest.mark.parametrize(
@@ -153,15 +160,15 @@ def test_age_of_the_latest_upload_is_shown_and_never_negative():
 def test_uploads_are_listed_only_if_an_incomplete_deployment_would_be_deleted(
     deployments, request_count
 ):
-    bucket = Listing()
+    bucket = UploadListing()
 
-    keep_uploading(evaluations_of(*deployments), bucket)
+    keep_uploading(evaluate_all(*deployments), bucket)
 
     assert bucket.request_count == request_count
 
 
-def test_only_an_incomplete_deployment_that_would_be_deleted_is_kept_for_uploads():
-    evaluations = evaluations_of(
+def test_uploads_keep_only_an_incomplete_deployment_that_would_be_deleted():
+    evaluations = evaluate_all(
         marker_only_deployment("newest", 0.5),
         deployment("new", 1),
         marker_only_deployment("slow", 2),
@@ -171,32 +178,32 @@ def test_only_an_incomplete_deployment_that_would_be_deleted_is_kept_for_uploads
     names = [evaluation.deployment.name for evaluation in evaluations]
     uploads = [upload(f"{name}/a", DAY) for name in names if name != "idle"]
 
-    kept = keep_uploading(evaluations, Listing(*uploads))
+    kept = keep_uploading(evaluations, UploadListing(*uploads))
 
     changed = {"slow": [ReasonCode.IN_PROGRESS]}
-    assert codes(kept) == codes(evaluations) | changed
-    assert codes(kept)["idle"] == codes(kept)["old"] == [ReasonCode.SUPERSEDED]
+    assert list_codes(kept) == list_codes(evaluations) | changed
+    assert list_codes(kept)["idle"] == list_codes(kept)["old"] == [ReasonCode.SUPERSEDED]
 
 
-def test_unread_uploads_keep_every_incomplete_deployment():
-    kept = keep_uploading(SUPERSEDED, Listing(error=DeniedError("denied", "")))
+def test_unreadable_uploads_keep_every_incomplete_deployment():
+    kept = keep_uploading(SUPERSEDED, UploadListing(error=DeniedError("denied", "")))
 
-    assert codes(kept) == {"new": [ReasonCode.KEEP_COUNT], "slow": [ReasonCode.IN_PROGRESS]}
+    assert list_codes(kept) == {"new": [ReasonCode.KEEP_COUNT], "slow": [ReasonCode.IN_PROGRESS]}
 
 
-def test_age_keeps_nothing_that_the_resumed_run_has_begun_to_delete():
-    young = evaluations_of(deployment("new", 0.2), marker_only_deployment("slow", 0.5))
-    bucket = Listing(endpoint_url="https://minio.example.org")
+def test_age_keeps_no_deployment_whose_deletion_a_resumed_run_has_started():
+    young = evaluate_all(deployment("new", 0.2), marker_only_deployment("slow", 0.5))
+    bucket = UploadListing(endpoint_url="https://minio.example.org")
 
-    assert codes(keep_uploading(young, bucket))["slow"] == [ReasonCode.IN_PROGRESS]
-    begun = keep_uploading(young, bucket, started_deletions={"slow"})
-    assert codes(begun)["slow"] == [ReasonCode.SUPERSEDED]
-    uploading = Listing(upload("slow/a", DAY), endpoint_url=bucket.endpoint_url)
+    assert list_codes(keep_uploading(young, bucket))["slow"] == [ReasonCode.IN_PROGRESS]
+    started = keep_uploading(young, bucket, started_deletions={"slow"})
+    assert list_codes(started)["slow"] == [ReasonCode.SUPERSEDED]
+    uploading = UploadListing(upload("slow/a", DAY), endpoint_url=bucket.endpoint_url)
     kept = keep_uploading(young, uploading, started_deletions={"slow"})
-    assert codes(kept)["slow"] == [ReasonCode.IN_PROGRESS]
+    assert list_codes(kept)["slow"] == [ReasonCode.IN_PROGRESS]
 
 
-def test_reason_that_is_added_keeps_and_leaves_the_other_checks():
+def test_added_reason_keeps_the_deployment_and_does_not_change_the_other_checks():
     _, before = SUPERSEDED
     reason = Reason(code=ReasonCode.LIVE, message="a message")
 

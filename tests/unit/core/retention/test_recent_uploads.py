@@ -1,4 +1,4 @@
-"""Whether an incomplete deployment may still be uploading, by its objects and its uploads."""
+"""Whether an incomplete deployment may still be uploading, by its objects and uploads."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def test_object_is_recent_for_an_hour_and_the_difference_of_the_clocks(
         (-HOUR, False, True),
     ],
 )
-def test_without_a_listed_upload_only_another_s3_keeps_an_incomplete_deployment_of_the_last_day(
+def test_incomplete_deployment_without_a_listed_upload_is_kept_for_a_day_outside_aws(
     age: timedelta, is_aws: bool, is_kept: bool
 ) -> None:
     uploads = select_recent((), NOW, may_be_incomplete=not is_aws)
@@ -43,7 +43,7 @@ def test_without_a_listed_upload_only_another_s3_keeps_an_incomplete_deployment_
     assert reason is None or reason.code is ReasonCode.IN_PROGRESS
 
 
-def test_upload_whose_key_can_be_read_in_two_ways_keeps_both_deployments() -> None:
+def test_upload_with_an_ambiguous_key_keeps_both_deployments() -> None:
     upload = UnfinishedUpload(
         key="v1 2/app.js", upload_id="u", started_at=NOW - HOUR, other_keys=("v1+2/app.js",)
     )
@@ -52,7 +52,7 @@ def test_upload_whose_key_can_be_read_in_two_ways_keeps_both_deployments() -> No
         assert (uploads.find_reason(deployment(name, 2), NOW) is not None) is is_kept
 
 
-def test_without_objects_and_uploads_nothing_is_uploading() -> None:
+def test_folder_without_objects_and_uploads_is_not_uploading() -> None:
     uploads = select_recent((), NOW, may_be_incomplete=True)
     assert uploads.find_reason(empty_deployment("empty"), NOW) is None
 
