@@ -97,7 +97,7 @@ CASES = {
     ),
     "a changed file in an old deployment keeps the deployment that may be newer": Case(
         rows=(
-            (deployment("mended", 30, 1), "keep: keep-count"),
+            (deployment("updated", 30, 1), "keep: keep-count"),
             (deployment("d3", 10), "keep: ambiguous-age"),
             (deployment("d2", 20), "delete: superseded"),  # d3 is known to be newer
             (deployment("d1", 40), "delete: superseded"),

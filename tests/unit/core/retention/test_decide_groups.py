@@ -1,4 +1,4 @@
-"""What groups, completeness and the choice of ages change, as tables."""
+"""How groups, completeness and `age-from` affect decisions, as tables."""
 
 import re
 from dataclasses import replace
@@ -20,18 +20,18 @@ from tests.support.builders import (
 from tests.unit.core.retention.tables import Case, decide_case, keep_within, list_expected
 
 
-def by(pattern, **rules):
+def group_by(pattern, **rules):
     return {"group_by": re.compile(pattern), **rules}
 
 
 def without_index(name, days):
-    """A deployment that lacks its required file."""
+    """Return a deployment without its required file."""
     objects = [make_object(f"{name}/app.js", at=days_ago(days))]
     return summarize_folder(name, f"{name}/", objects, required_file="index.html")
 
 
-def begun(name, first_days, newest_days):
-    """A deployment of which only the first page of objects was listed."""
+def partly_listed(name, first_days, newest_days):
+    """Return a deployment of which only the first page of objects was listed."""
     return replace(
         deployment(name, first_days, newest_days),
         is_fully_listed=False,
@@ -43,8 +43,8 @@ def begun(name, first_days, newest_days):
 PR = r"(pr-\d+)-.*"
 
 GROUPS = {
-    "each group is decided alone": Case(
-        rules=by(PR),
+    "each group is decided separately": Case(
+        rules=group_by(PR),
         rows=(
             (deployment("pr-2-b", 1), "keep: keep-count"),
             (deployment("pr-1-b", 2), "keep: keep-count"),
@@ -52,8 +52,8 @@ GROUPS = {
             (deployment("pr-1-a", 4), "delete: superseded"),
         ),
     ),
-    "the last complete one of each group stays, however old": Case(
-        rules=by(PR),
+    "the newest complete deployment of each group is kept at any age": Case(
+        rules=group_by(PR),
         rows=(
             (deployment("pr-9-b", 1), "keep: keep-count"),
             (deployment("pr-9-a", 2), "delete: superseded"),
@@ -62,10 +62,10 @@ GROUPS = {
             (deployment("pr-10-a", 500), "keep: keep-count"),
         ),
     ),
-    "keep-count and the minimum count in each group": Case(
+    "keep-count and the minimum apply to each group": Case(
         keep_count=1,
         minimum=2,
-        rules=by(PR),
+        rules=group_by(PR),
         rows=(
             (deployment("pr-2-c", 1), "keep: keep-count"),
             (deployment("pr-1-c", 2), "keep: keep-count"),
@@ -75,16 +75,16 @@ GROUPS = {
             (deployment("pr-1-a", 6), "delete: superseded"),
         ),
     ),
-    "what does not match is a group of its own, and stays": Case(
-        rules=by(PR),
+    "a name that does not match is a separate group and is kept": Case(
+        rules=group_by(PR),
         rows=(
             (deployment("pr-1-a", 1), "keep: keep-count"),
             (deployment("main-2", 2), "keep: keep-count"),
             (deployment("main-1", 3), "keep: keep-count"),
         ),
     ),
-    "it stays even where a group has its name, and that group does not count it": Case(
-        rules=by(PR),
+    "a name that does not match is not in the group that has this name": Case(
+        rules=group_by(PR),
         rows=(
             (deployment("pr-1", 1), "keep: keep-count"),  # no match
             (deployment("pr-1-b", 2), "keep: keep-count"),
@@ -92,22 +92,22 @@ GROUPS = {
         ),
     ),
     "a name must match in full": Case(
-        rules=by(r"(pr-\d+)"),
+        rules=group_by(r"(pr-\d+)"),
         rows=(
             (deployment("pr-1-b", 1), "keep: keep-count"),
             (deployment("pr-1-a", 2), "keep: keep-count"),
         ),
     ),
-    "text that reads differently is another group": Case(
-        rules=by(r"(?i)(pr-\d+)-.*"),
+    "a different notation is another group": Case(
+        rules=group_by(r"(?i)(pr-\d+)-.*"),
         rows=(
             (deployment("PR-1-b", 1), "keep: keep-count"),
             (deployment("pr-1-b", 2), "keep: keep-count"),
             (deployment("pr-01-b", 3), "keep: keep-count"),
         ),
     ),
-    "what matches without the group's text is one group together": Case(
-        rules=by(rf"{PR}|.*"),
+    "names that match without text in the group are one group": Case(
+        rules=group_by(rf"{PR}|.*"),
         rows=(
             (deployment("pr-1-b", 1), "keep: keep-count"),
             (deployment("main-2", 2), "keep: keep-count"),
@@ -116,8 +116,8 @@ GROUPS = {
             (deployment("f00ba47", 5), "delete: superseded"),
         ),
     ),
-    "several groups in the expression make one of all their texts": Case(
-        rules=by(r"(web|api)-(?:(pr-\d+)-)?\w+"),
+    "several groups of the expression make one group from all their texts": Case(
+        rules=group_by(r"(web|api)-(?:(pr-\d+)-)?\w+"),
         rows=(
             (deployment("web-pr-1-b", 1), "keep: keep-count"),
             (deployment("api-pr-1-b", 2), "keep: keep-count"),
@@ -128,19 +128,19 @@ GROUPS = {
             (deployment("api-a", 7), "delete: superseded"),
         ),
     ),
-    "each group has its own followers, days and overlaps": Case(
-        rules=by(PR, keep_daily=2) | keep_within("7d"),
+    "each group has separate successors, days and overlaps": Case(
+        rules=group_by(PR, keep_daily=2) | keep_within("7d"),
         rows=(
             (deployment("pr-2-c", 3, 1), "keep: keep-count keep-within keep-daily"),
             (deployment("pr-1-c", 2), "keep: keep-count keep-within keep-daily"),
             (deployment("pr-1-b", 9), "keep: keep-within keep-daily"),
-            (deployment("pr-1-a", 10), "delete: superseded"),  # pr-1-b followed it, 9 days ago
+            (deployment("pr-1-a", 10), "delete: superseded"),  # superseded by pr-1-b 9 days ago
             (deployment("pr-2-b", 20), "keep: keep-within keep-daily"),
             (deployment("pr-2-a", 30), "delete: superseded"),
         ),
     ),
-    "a pin keeps in any group": Case(
-        rules=by(PR),
+    "a pin keeps a deployment in any group": Case(
+        rules=group_by(PR),
         pins=pin_protected(["pr-1-a"]),
         rows=(
             (deployment("pr-1-c", 1), "keep: keep-count"),
@@ -151,27 +151,27 @@ GROUPS = {
 }
 
 COMPLETENESS = {
-    "an incomplete one newer than every complete one may be uploading, and fills no slot": Case(
+    "the newest deployment, if incomplete, may be uploading and is not counted": Case(
         rows=(
             (marker_only_deployment("d3", 1), "keep: in-progress"),
             (deployment("d2", 2), "keep: keep-count"),
             (deployment("d1", 3), "delete: superseded"),
         ),
     ),
-    "an incomplete one as new as the newest complete one may be uploading": Case(
+    "an incomplete deployment as new as the newest complete one may be uploading": Case(
         rows=(
             (deployment("d2", 2), "keep: keep-count"),
             (marker_only_deployment("d3", 2), "keep: in-progress"),
             (deployment("d1", 3), "delete: superseded"),
         ),
     ),
-    "without a complete one every incomplete one may be uploading": Case(
+    "without a complete deployment, each incomplete one may be uploading": Case(
         rows=(
             (marker_only_deployment("d2", 1), "keep: in-progress"),
             (marker_only_deployment("d1", 900), "keep: in-progress"),
         ),
     ),
-    "an older incomplete one goes by the same rules": Case(
+    "the same rules apply to an older incomplete deployment": Case(
         keep_count=2,
         rows=(
             (deployment("d4", 1), "keep: keep-count"),
@@ -180,13 +180,13 @@ COMPLETENESS = {
             (marker_only_deployment("m1", 4), "delete: superseded"),
         ),
     ),
-    "an incomplete one within the upload of a complete one is in doubt": Case(
+    "an incomplete deployment during the upload of a complete one has an ambiguous age": Case(
         rows=(
             (deployment("d2", 5, 1), "keep: keep-count"),
             (marker_only_deployment("m1", 3), "keep: ambiguous-age"),
         ),
     ),
-    "without its required file a deployment is incomplete, and goes once one is newer": Case(
+    "a deployment without its required file is incomplete, and is deleted if superseded": Case(
         keep_count=1,
         rows=(
             (without_index("d5", 1), "keep: in-progress"),
@@ -195,15 +195,15 @@ COMPLETENESS = {
             (deployment("d2", 4), "delete: superseded"),
         ),
     ),
-    "without their required file all stay, however many": Case(
+    "deployments without their required file are all kept if none is complete": Case(
         rows=(
             (without_index("d3", 1), "keep: in-progress"),
             (without_index("d2", 20), "keep: in-progress"),
             (without_index("d1", 300), "keep: in-progress"),
         ),
     ),
-    "each group has its own newest complete one": Case(
-        rules=by(PR),
+    "each group has a newest complete deployment": Case(
+        rules=group_by(PR),
         rows=(
             (deployment("pr-2-b", 1), "keep: keep-count"),
             (without_index("pr-1-b", 2), "keep: in-progress"),
@@ -213,13 +213,13 @@ COMPLETENESS = {
     ),
 }
 
-MENDED = deployment("mended", 10, 1)
-"""Uploaded ten days ago; yesterday one file of it was changed."""
+UPDATED = deployment("updated", 10, 1)
+"""Uploaded 10 days ago; one file was changed yesterday."""
 
 AGES = {
     AgeFrom.SPAN: Case(
         rows=(
-            (MENDED, "keep: keep-count"),
+            (UPDATED, "keep: keep-count"),
             (deployment("d5", 5), "keep: ambiguous-age"),
             (deployment("d7", 7), "delete: superseded"),  # d5 is known to be newer
             (deployment("d12", 12), "delete: superseded"),
@@ -227,7 +227,7 @@ AGES = {
     ),
     AgeFrom.OLDEST: Case(
         rows=(
-            (MENDED, "delete: superseded"),
+            (UPDATED, "delete: superseded"),
             (deployment("d5", 5), "keep: keep-count"),
             (deployment("d7", 7), "delete: superseded"),
             (deployment("d12", 12), "delete: superseded"),
@@ -235,16 +235,16 @@ AGES = {
     ),
     AgeFrom.NEWEST: Case(
         rows=(
-            (MENDED, "keep: keep-count"),
+            (UPDATED, "keep: keep-count"),
             (deployment("d5", 5), "delete: superseded"),
             (deployment("d7", 7), "delete: superseded"),
             (deployment("d12", 12), "delete: superseded"),
         ),
     ),
-    # Known in full, it is not taken for as old as its first object.
+    # A fully listed deployment is not considered to be as old as its first object.
     AgeFrom.FIRST_OBJECT: Case(
         rows=(
-            (MENDED, "keep: keep-count"),
+            (UPDATED, "keep: keep-count"),
             (deployment("d5", 5), "keep: ambiguous-age"),
             (deployment("d7", 7), "delete: superseded"),
             (deployment("d12", 12), "delete: superseded"),
@@ -253,35 +253,35 @@ AGES = {
 }
 
 FIRST_OBJECT = {
-    "of one that is begun to be listed only the first object counts": Case(
+    "of a partly listed deployment, only the first object counts": Case(
         rows=(
-            (begun("mended", 10, 1), "delete: superseded"),
-            (begun("d5", 5, 4), "keep: keep-count"),
-            (begun("d7", 7, 6), "delete: superseded"),
+            (partly_listed("updated", 10, 1), "delete: superseded"),
+            (partly_listed("d5", 5, 4), "keep: keep-count"),
+            (partly_listed("d7", 7, 6), "delete: superseded"),
         ),
     ),
-    "by its first object it is newer than what overlaps with all of it": Case(
+    "a deployment may be newer by its first object than one that overlaps with its span": Case(
         rows=(
             (replace(deployment("d2", 9, 1), first_object_at=days_ago(3)), "keep: keep-count"),
             (deployment("d1", 5), "delete: superseded"),
         ),
     ),
-    "one that is begun and one that is known in full are compared with what is known": Case(
+    "a partly listed deployment is compared with a fully listed one by what is known": Case(
         rows=(
             (deployment("d2", 8, 1), "keep: keep-count"),
-            (begun("d1", 9, 5), "delete: superseded"),
+            (partly_listed("d1", 9, 5), "delete: superseded"),
         ),
     ),
-    "equal first objects keep both": Case(
+    "deployments with first objects of equal times are both kept": Case(
         rows=(
-            (begun("d2", 5, 1), "keep: ambiguous-age"),
-            (begun("d1", 5, 3), "keep: keep-count"),
+            (partly_listed("d2", 5, 1), "keep: ambiguous-age"),
+            (partly_listed("d1", 5, 3), "keep: keep-count"),
         ),
     ),
 }
 
 CASES = GROUPS | COMPLETENESS
-CASES["an upload that is still running is kept whatever the age is from"] = Case(
+CASES["an upload that is in progress is kept with any age-from"] = Case(
     rules={"age_from": AgeFrom.OLDEST},
     rows=(
         (replace(deployment("upload", 3, 1), is_complete=False), "keep: in-progress"),
@@ -296,7 +296,7 @@ CASES |= {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_decision_is_as_the_table_says(case):
+def test_decisions_are_those_of_the_table(case):
     assert decide_case(case) == list_expected(case)
 
 
@@ -309,18 +309,18 @@ def test_decision_is_as_the_table_says(case):
         (r"(pr)-(\d+)-(x)?.*|(\w+)", ["pr/12//", "///main"]),
     ],
 )
-def test_group_is_called_by_its_text_and_one_alone_by_its_name(pattern, groups):
+def test_group_has_the_name_of_its_text_or_of_the_deployment_that_does_not_match(pattern, groups):
     policy = RetentionPolicy(keep_count=1, group_by=pattern and re.compile(pattern))
 
     decisions = decide(
         inventory(deployment("pr-12-ab12cd3", 1), deployment("main", 2)), policy, (), NOW, 1
     )
 
-    assert [one.group for one in decisions] == groups
+    assert [decision.group for decision in decisions] == groups
 
 
-def test_times_that_are_shown_are_those_of_all_objects_whatever_the_age_is_from():
+def test_decisions_are_sorted_by_the_times_of_all_objects_with_any_age_from():
     for age_from in AgeFrom:
         policy = RetentionPolicy(keep_count=1, age_from=age_from)
-        decisions = decide(inventory(deployment("d5", 5), MENDED), policy, (), NOW, 1)
-        assert [one.deployment.name for one in decisions] == ["mended", "d5"]
+        decisions = decide(inventory(deployment("d5", 5), UPDATED), policy, (), NOW, 1)
+        assert [decision.deployment.name for decision in decisions] == ["updated", "d5"]

@@ -1,4 +1,4 @@
-"""What pins keep, as tables: protected names, the commit of the run, what is live."""
+"""What pins keep, as tables: protected names, the commit of the run, live references."""
 
 import re
 
@@ -26,7 +26,7 @@ def live(name):
 
 
 CASES = {
-    "a protected name stays and fills no slot of another": Case(
+    "a protected deployment is kept and not counted": Case(
         keep_count=1,
         pins=pin_protected(["d1"]),
         rows=(
@@ -35,7 +35,7 @@ CASES = {
             (deployment("d1", 3), "keep: protected"),
         ),
     ),
-    "a protected folder that is the newest takes no place and supersedes nothing": Case(
+    "the newest folder is not counted and supersedes nothing if it is protected": Case(
         keep_count=1,
         pins=pin_protected(["assets"]),
         rows=(
@@ -44,7 +44,7 @@ CASES = {
             (deployment("old00001", 3), "delete: superseded"),
         ),
     ),
-    "nor does it if it is live, of this commit, or matched by several patterns": Case(
+    "the same if it is also live, of this commit, or matched by several patterns": Case(
         keep_count=1,
         pins=(
             *pin_protected(["4f1c2d*", "4f1c2d3"]),
@@ -57,7 +57,7 @@ CASES = {
             (deployment("d1", 3), "delete: superseded"),
         ),
     ),
-    "a shared folder that is uploaded into all the time makes no age ambiguous": Case(
+    "a protected shared folder with frequent uploads makes no age ambiguous": Case(
         keep_count=1,
         pins=pin_protected(["assets"]),
         rows=(
@@ -66,7 +66,7 @@ CASES = {
             (deployment("d1", 3), "delete: superseded"),
         ),
     ),
-    "where all are protected, none is the newest, and an incomplete one may be uploading": Case(
+    "an incomplete deployment may be uploading if all others are protected": Case(
         keep_count=1,
         pins=pin_protected(["release-*"]),
         rows=(
@@ -75,7 +75,7 @@ CASES = {
             (marker_only_deployment("d1", 9), "keep: in-progress"),
         ),
     ),
-    "a protected one is not the newest complete one behind which an upload is old": Case(
+    "an incomplete deployment may be uploading if only a protected one is newer": Case(
         pins=pin_protected(["assets"]),
         rows=(
             (deployment("assets", 1), "keep: protected keep-count"),
@@ -83,7 +83,7 @@ CASES = {
             (deployment("d1", 3), "keep: keep-count"),
         ),
     ),
-    "a protected one ends no keep-within and stands for no day": Case(
+    "a protected deployment supersedes nothing and is not the newest of its day": Case(
         pins=pin_protected(["assets"]),
         rules={**keep_within("3d"), "keep_daily": 1},
         rows=(
@@ -93,7 +93,7 @@ CASES = {
             (deployment("d1", 7), "delete: superseded"),
         ),
     ),
-    "the last one of a group stays, though a protected one is newer": Case(
+    "the newest of a group is kept even if a protected one is newer": Case(
         keep_count=0,
         pins=pin_protected(["pr-1-assets"]),
         rules={"group_by": re.compile(r"(pr-\d+)-.*")},
@@ -103,7 +103,7 @@ CASES = {
             (deployment("pr-1-a", 3), "delete: superseded"),
         ),
     ),
-    "a protecting glob keeps each that it matches": Case(
+    "a protected pattern keeps each deployment that it matches": Case(
         pins=pin_protected(["release-*"]),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -112,7 +112,7 @@ CASES = {
             (deployment("release-1", 4), "keep: protected"),
         ),
     ),
-    "the commit of this run stays": Case(
+    "deployments of the commit of the run are kept": Case(
         pins=pin_commits([COMMIT]),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -121,7 +121,7 @@ CASES = {
             (deployment("5f1c2d3", 4), "delete: superseded"),
         ),
     ),
-    "what is live by name stays, and only what has that very name": Case(
+    "a live name keeps only the deployment with exactly that name": Case(
         pins=(live("release-1"),),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -131,26 +131,26 @@ CASES = {
             (deployment("release-", 5), "delete: superseded"),
         ),
     ),
-    "a live name is no glob": Case(
+    "a live name is no pattern": Case(
         pins=(live("*"), live("d?")),
         rows=(
             (deployment("d2", 1), "keep: keep-count"),
             (deployment("d1", 2), "delete: superseded"),
         ),
     ),
-    "what is live by commit stays, as a name or a part of one, short or long": Case(
+    "a live commit keeps names that are or contain it, short or long": Case(
         pins=(live(COMMIT), live("ab12cd3")),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
             (deployment(COMMIT, 2), "keep: live"),
             (deployment(COMMIT[:7], 3), "keep: live"),
             (deployment(f"web-{COMMIT[:12]}", 4), "keep: live"),
-            (deployment(COMMIT[:6], 5), "delete: superseded"),  # six digits are too few to tell
+            (deployment(COMMIT[:6], 5), "delete: superseded"),  # 6 digits are too few
             (deployment("AB12CD3FF", 6), "keep: live"),
             (deployment("ab12cd4", 7), "delete: superseded"),
         ),
     ),
-    "what is live fills no slot of another": Case(
+    "live deployments do not reduce how many keep-count keeps": Case(
         pins=(live("d1"), live("d2")),
         keep_count=2,
         rows=(
@@ -160,7 +160,7 @@ CASES = {
             (deployment("d1", 4), "keep: live"),
         ),
     ),
-    "every reason to keep is told": Case(
+    "a decision has every reason to keep": Case(
         pins=(*pin_protected(["*", COMMIT]), *pin_commits([COMMIT])),
         rows=((deployment(COMMIT, 1), "keep: protected protected current-commit keep-count"),),
     ),
@@ -173,9 +173,9 @@ def test_pins_keep_what_the_table_says(case):
 
 
 def test_live_reason_has_the_evidence():
-    found = inventory(deployment("d2", 1), deployment("d1", 2))
+    deployments = inventory(deployment("d2", 1), deployment("d1", 2))
 
-    _, older = decide(found, RetentionPolicy(keep_count=1), (live("d1"),), NOW, 1)
+    _, older = decide(deployments, RetentionPolicy(keep_count=1), (live("d1"),), NOW, 1)
 
     [reason] = older.reasons
     assert reason.code is ReasonCode.LIVE

@@ -79,7 +79,7 @@ CASES = {
             (deployment("feature-login-1111111", 5), "delete: superseded"),
         ),
     ),
-    "builds of another branch or notation supersede none of these": Case(
+    "builds of another branch or notation do not supersede builds of this branch": Case(
         pins=(live(pull_request=12, branches=("feature/checkout-redesign-v2",)),),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -100,7 +100,7 @@ CASES = {
             (deployment("feat-3333333", 3), "keep: live"),
         ),
     ),
-    "the newest build of each number and branch stays if the head is not deployed": Case(
+    "the newest build of each number and branch is kept if the head is not deployed": Case(
         pins=(PULL_REQUEST,),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -110,7 +110,7 @@ CASES = {
             (deployment("pr-13-2222222", 5), "delete: superseded"),
         ),
     ),
-    "a branch of a fork does not take the place of its pull request": Case(
+    "a build of a fork's branch does not supersede the preview of its pull request": Case(
         pins=(live(pull_request=12, branches=("main",)),),
         rows=(
             (deployment("main-3333333", 1), "keep: live keep-count"),
@@ -139,7 +139,7 @@ CASES = {
             (deployment("main-1111111", 5), "delete: superseded"),
         ),
     ),
-    "if none is complete, all stay": Case(
+    "if no build is complete, all are kept": Case(
         pins=(MAIN,),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -148,7 +148,7 @@ CASES = {
             (empty_deployment("main-3333333"), "keep: no-objects"),
         ),
     ),
-    "builds whose order is not known all stay": Case(
+    "builds whose order is not known are all kept": Case(
         pins=(MAIN,),
         rows=(
             (deployment("d9", 1), "keep: keep-count"),
@@ -167,7 +167,7 @@ CASES = {
             (deployment("main-1111111", 4), "delete: superseded"),
         ),
     ),
-    "each group is decided alone": Case(
+    "each group is decided separately": Case(
         pins=(MAIN,),
         rules={"group_by": re.compile(r".*-(web|api)")},
         rows=(
@@ -179,7 +179,7 @@ CASES = {
             (deployment("main-1111111-web", 6), "delete: superseded"),
         ),
     ),
-    "describe names have a commit": Case(
+    "names of git describe have a commit": Case(
         pins=pin_run([Reference(commits=("2222222" + "0" * 33,))]),
         rows=(
             (deployment("v1.2.3-4-g4444444", 1), "keep: keep-count"),
@@ -188,7 +188,7 @@ CASES = {
             (deployment("v1.2.3-2-h2222222", 4), "delete: superseded"),
         ),
     ),
-    "the run's own pull request and branch stay": Case(
+    "deployments of the pull request and branch of the run are kept": Case(
         pins=pin_run([Reference(commits=(HEAD,), pull_request=7, branches=("topic/x",))]),
         rows=(
             (deployment("pr-9", 1), "keep: keep-count"),
@@ -199,7 +199,7 @@ CASES = {
             (deployment("topic-x-1111111", 6), "delete: superseded"),
         ),
     ),
-    "a push to the default branch does not keep each of its builds": Case(
+    "a push to the default branch does not keep all of its builds": Case(
         pins=pin_run([Reference(commits=(HEAD,), branches=("main",))]),
         rows=(
             (deployment("main-a1b2c3d", 1), "keep: current-commit keep-count"),
@@ -216,27 +216,28 @@ def test_references_keep_what_the_table_says(case):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_pins_that_were_not_resolved_keep_no_less(case):
-    """If a caller forgets to resolve them, more is kept."""
-    [*deployments] = (row[0] for row in case.rows)
+def test_pins_that_were_not_resolved_keep_at_least_as_much(case):
+    """If a caller does not resolve them, more is kept."""
+    deployments = [deployment for deployment, _ in case.rows]
+    names = [deployment.name for deployment in deployments]
     resolved = resolve_pins(
         case.pins, deployments, group_by=case.rules.get("group_by"), age_from=AgeFrom.SPAN
     )
 
-    for pin, narrower in zip(case.pins, resolved, strict=True):
-        assert replace(narrower, newest_names=None) == pin
-        for each in deployments:
-            assert pin.matches(each.name) or not narrower.matches(each.name)
+    for pin, resolved_pin in zip(case.pins, resolved, strict=True):
+        assert replace(resolved_pin, newest_names=None) == pin
+        for name in names:
+            assert pin.matches(name) or not resolved_pin.matches(name)
 
 
-def test_the_age_that_the_policy_names_tells_which_is_the_newest():
+def test_newest_build_depends_on_age_from():
     pins = (MAIN,)
     deployments = [deployment("main-1111111", 9, 1), deployment("main-2222222", 5, 2)]
 
-    def newest(age_from):
+    def find_newest(age_from):
         [pin] = resolve_pins(pins, deployments, group_by=None, age_from=age_from)
         return pin.newest_names
 
-    assert newest(AgeFrom.SPAN) == {"main-1111111", "main-2222222"}
-    assert newest(AgeFrom.NEWEST) == {"main-1111111"}
-    assert newest(AgeFrom.OLDEST) == {"main-2222222"}
+    assert find_newest(AgeFrom.SPAN) == {"main-1111111", "main-2222222"}
+    assert find_newest(AgeFrom.NEWEST) == {"main-1111111"}
+    assert find_newest(AgeFrom.OLDEST) == {"main-2222222"}

@@ -14,13 +14,13 @@ from tests.unit.core.retention.tables import Case, decide_case, keep_within, lis
 SECOND = timedelta(seconds=1) / timedelta(days=1)
 
 
-def lost(name, at):
-    """A deployment whose upload broke off before its last file."""
+def interrupted(name, at):
+    """Return a deployment whose upload was interrupted before its required file."""
     return uploaded(name, at, files=["app.js"], required_file="index.html")
 
 
 WITHIN = {
-    "the clock starts when the next one is complete, not at the upload": Case(
+    "the time starts when the next deployment is complete, not at the upload": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d4", 1), "keep: keep-count keep-within"),
@@ -29,21 +29,21 @@ WITHIN = {
             (deployment("d1", 400), "delete: superseded"),  # superseded 300 days ago
         ),
     ),
-    "superseded exactly so long ago stays": Case(
+    "a deployment superseded exactly that long ago is kept": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d2", 7), "keep: keep-count keep-within"),
             (deployment("d1", 30), "keep: keep-within"),
         ),
     ),
-    "superseded one second longer ago goes": Case(
+    "a deployment superseded one second longer ago is deleted": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d2", 7 + SECOND), "keep: keep-count keep-within"),
             (deployment("d1", 30), "delete: superseded"),
         ),
     ),
-    "hours and weeks count as such": Case(
+    "the time can be in hours": Case(
         rules=keep_within("36h"),
         rows=(
             (deployment("d3", 1.5), "keep: keep-count keep-within"),
@@ -51,14 +51,14 @@ WITHIN = {
             (deployment("d1", 9), "delete: superseded"),
         ),
     ),
-    "it is the follower's last object that starts the clock": Case(
+    "the time starts with the last object of the successor": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d2", 10, 6), "keep: keep-count keep-within"),
             (deployment("d1", 11), "keep: keep-within"),
         ),
     ),
-    "of two that are newer the one that was done first is the follower": Case(
+    "the successor is the newer deployment that was complete first": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("long", 12, 1), "keep: keep-count keep-within"),
@@ -66,49 +66,49 @@ WITHIN = {
             (deployment("d1", 13), "delete: superseded"),
         ),
     ),
-    "one that overlaps is no follower": Case(
+    "a deployment with overlapping times is no successor": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d3", 3), "keep: keep-count keep-within"),
             (deployment("overlaps", 9, 8), "keep: keep-within"),
-            (deployment("d1", 10, 8.5), "keep: keep-within"),  # d3 followed it, 3 days ago
+            (deployment("d1", 10, 8.5), "keep: keep-within"),  # superseded by d3 3 days ago
         ),
     ),
-    "what nothing is known to have followed was never superseded": Case(
+    "a deployment is not superseded if none is known to be newer": Case(
         rules=keep_within("1h"),
         rows=(
-            (deployment("mended", 900, 300), "keep: keep-count keep-within"),
+            (deployment("updated", 900, 300), "keep: keep-count keep-within"),
             (deployment("d2", 400), "keep: ambiguous-age keep-within"),
             (deployment("d1", 1000), "delete: superseded"),
         ),
     ),
-    "a lone one was never superseded": Case(
+    "an only deployment is not superseded": Case(
         rules=keep_within("1h"),
         rows=((deployment("d1", 4000), "keep: keep-count keep-within"),),
     ),
-    "a follower dated ahead of the clock keeps": Case(
+    "a deployment is kept if its successor is in the future": Case(
         rules=keep_within("1h"),
         rows=(
             (deployment("d2", -2), "keep: keep-count keep-within"),
             (deployment("d1", 30), "keep: keep-within"),
         ),
     ),
-    "an incomplete one supersedes nothing": Case(
+    "an incomplete deployment supersedes nothing": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d2", 2), "keep: keep-count keep-within"),
             (marker_only_deployment("m", 20), "keep: keep-within"),
-            (deployment("d1", 30), "keep: keep-within"),  # d2 followed it, 2 days ago
+            (deployment("d1", 30), "keep: keep-within"),  # superseded by d2 2 days ago
         ),
     ),
-    "an older incomplete one goes by the same clock": Case(
+    "an older incomplete deployment is kept for the same time": Case(
         rules=keep_within("7d"),
         rows=(
             (deployment("d2", 9), "keep: keep-count keep-within"),
             (marker_only_deployment("m", 30), "delete: superseded"),
         ),
     ),
-    "nothing at all is within no time": Case(
+    "a time of zero keeps a deployment that is superseded at this moment": Case(
         rules=keep_within("0h"),
         rows=(
             (deployment("d3", 0), "keep: keep-count keep-within"),
@@ -119,7 +119,7 @@ WITHIN = {
 }
 
 DAILY = {
-    "the newest of each of the last days stays": Case(
+    "the newest deployment of each of the last days is kept": Case(
         rules={"keep_daily": 2},
         rows=(
             (uploaded("sun-late", "2026-11-22 18:00"), "keep: keep-count keep-daily"),
@@ -139,7 +139,7 @@ DAILY = {
             (uploaded("a2", "2026-11-20 23:59:59"), "keep: keep-daily"),
         ),
     ),
-    "an upload over midnight counts for the day on which it was done": Case(
+    "an upload over midnight counts for the day on which it was complete": Case(
         rules={"keep_daily": 9},
         rows=(
             (uploaded("d3", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
@@ -157,24 +157,24 @@ DAILY = {
             (uploaded("d1", "2025-01-14 10:00"), "delete: superseded"),
         ),
     ),
-    "days with incomplete ones only don't count": Case(
+    "days with only incomplete deployments don't count": Case(
         rules={"keep_daily": 2},
         rows=(
             (uploaded("d2", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
-            (lost("lost-2", "2026-11-21 10:00"), "delete: superseded"),
-            (lost("lost-1", "2026-11-20 10:00"), "delete: superseded"),
+            (interrupted("lost-2", "2026-11-21 10:00"), "delete: superseded"),
+            (interrupted("lost-1", "2026-11-20 10:00"), "delete: superseded"),
             (uploaded("d1", "2026-11-19 10:00"), "keep: keep-daily"),
         ),
     ),
-    "an incomplete one does not stand for its day": Case(
+    "an incomplete deployment is not the newest of its day": Case(
         rules={"keep_daily": 2},
         rows=(
             (uploaded("d2", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
-            (lost("lost", "2026-11-21 18:00"), "delete: superseded"),
+            (interrupted("lost", "2026-11-21 18:00"), "delete: superseded"),
             (uploaded("d1", "2026-11-21 10:00"), "keep: keep-daily"),
         ),
     ),
-    "two that are done in the same instant both stand for their day": Case(
+    "deployments that were complete at the same time are both kept for their day": Case(
         rules={"keep_daily": 2},
         rows=(
             (uploaded("d4", "2026-11-22 10:00"), "keep: keep-count keep-daily"),
@@ -183,7 +183,7 @@ DAILY = {
             (uploaded("d1", "2026-11-21 09:00"), "delete: superseded"),
         ),
     ),
-    "days that have not come yet count as they are dated": Case(
+    "days in the future count": Case(
         rules={"keep_daily": 2},
         rows=(
             (uploaded("d3", "2027-05-02 10:00"), "keep: keep-count keep-daily"),
@@ -194,7 +194,7 @@ DAILY = {
 }
 
 WEEKLY_AND_MONTHLY = {
-    "weeks are ISO's: the first days of January may end the old year's last week": Case(
+    "ISO weeks: the first days of January may be in the last week of the old year": Case(
         rules={"keep_weekly": 3},
         rows=(
             (uploaded("mon", "2027-01-04 10:00"), "keep: keep-count keep-weekly"),  # 2027-W01
@@ -205,7 +205,7 @@ WEEKLY_AND_MONTHLY = {
             (uploaded("before", "2026-12-20 10:00"), "delete: superseded"),  # 2026-W51
         ),
     ),
-    "weeks are ISO's: the last days of December may begin the new year's first week": Case(
+    "ISO weeks: the last days of December may be in the first week of the new year": Case(
         rules={"keep_weekly": 9},
         rows=(
             (uploaded("thu", "2026-01-01 10:00"), "keep: keep-count keep-weekly"),  # 2026-W01
@@ -222,7 +222,7 @@ WEEKLY_AND_MONTHLY = {
             (uploaded("d1", "2026-03-10 10:00"), "delete: superseded"),
         ),
     ),
-    "a month begins and ends at midnight in UTC, and its year counts": Case(
+    "a month begins and ends at midnight in UTC, and differs by year": Case(
         rules={"keep_monthly": 4},
         rows=(
             (uploaded("nov-1", "2026-11-01 00:00:00"), "keep: keep-count keep-monthly"),
@@ -236,7 +236,7 @@ WEEKLY_AND_MONTHLY = {
 }
 
 UNIONS = {
-    "each is kept for every rule that keeps it, and goes only where none does": Case(
+    "a deployment has each rule that keeps it, and is deleted if no rule keeps it": Case(
         keep_count=2,
         rules=keep_within("3d") | {"keep_daily": 3, "keep_weekly": 2, "keep_monthly": 2},
         rows=(
@@ -267,68 +267,68 @@ CASES = WITHIN | DAILY | WEEKLY_AND_MONTHLY | UNIONS
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_rules_keep_what_the_table_says(case):
+def test_decisions_are_those_of_the_table(case):
     assert decide_case(case) == list_expected(case)
 
 
 @pytest.mark.parametrize("case", [*DAILY.values(), *WEEKLY_AND_MONTHLY.values()])
-def test_clock_changes_nothing_about_days_weeks_and_months(case):
+def test_clock_does_not_change_daily_weekly_and_monthly_decisions(case):
     complete = replace(case, rows=[row for row in case.rows if row[0].is_complete])
     for now in (days_ago(5000), days_ago(-5000)):
         assert decide_case(replace(complete, now=now)) == decide_case(complete)
 
 
-def test_days_are_those_of_utc_whatever_the_zone_of_a_time():
+def test_days_are_in_utc_regardless_of_the_time_zone_of_a_timestamp():
     madrid = timezone(timedelta(hours=1))
     case = DAILY["a day begins and ends at midnight in UTC"]
     rows = [
-        (replace(newest, oldest_at=at, newest_at=at, first_object_at=at), decision)
-        for newest, decision in case.rows
-        for at in [newest.newest_at.astimezone(madrid)]
+        (replace(deployment, oldest_at=at, newest_at=at, first_object_at=at), decision)
+        for deployment, decision in case.rows
+        for at in [deployment.newest_at.astimezone(madrid)]
     ]
 
     assert decide_case(replace(case, rows=rows)) == list_expected(case)
 
 
-def messages(policy, *deployments):
+def list_messages(policy, *deployments):
     decisions = decide(inventory(*deployments), policy, (), NOW, 1)
     return {
-        newest.deployment.name: {str(reason.code): reason.message for reason in newest.reasons}
-        for newest in decisions
+        decision.deployment.name: {str(reason.code): reason.message for reason in decision.reasons}
+        for decision in decisions
     }
 
 
-def keep_within_messages():
+def list_keep_within_messages():
     policy = RetentionPolicy(keep_count=1, **keep_within("7d"))
-    return messages(policy, deployment("d2", 3), deployment("d1", 30))
+    return list_messages(policy, deployment("d2", 3), deployment("d1", 30))
 
 
-def test_keep_within_names_the_successor_and_when_it_was_complete():
-    [(code, message)] = keep_within_messages()["d1"].items()
+def test_keep_within_reason_has_the_successor_and_its_age():
+    [(code, message)] = list_keep_within_messages()["d1"].items()
 
     assert code == "keep-within"
     assert numbers_in(message) == [3]
     assert all(value in message for value in ("d2", "7d"))
 
 
-def period_messages():
+def list_period_messages():
     policy = RetentionPolicy(keep_count=1, keep_daily=1, keep_weekly=1, keep_monthly=1)
-    honolulu = timezone(timedelta(hours=-10))  # where it is still December
+    honolulu = timezone(timedelta(hours=-10))  # it is still December there
     newest = uploaded("d", "2027-01-01 08:00")
 
-    return messages(policy, replace(newest, newest_at=newest.newest_at.astimezone(honolulu)))
+    return list_messages(policy, replace(newest, newest_at=newest.newest_at.astimezone(honolulu)))
 
 
 @pytest.mark.parametrize(
     ("code", "period"),
     [("keep-daily", "2027-01-01"), ("keep-weekly", "2026-W53"), ("keep-monthly", "2027-01")],
 )
-def test_periods_are_named_as_they_are_in_utc(code, period):
-    assert period in words_in(period_messages()["d"][code])
+def test_periods_in_reasons_are_in_utc(code, period):
+    assert period in words_in(list_period_messages()["d"][code])
 
 
-def test_reasons_are_the_golden_ones():
-    cases = {"keep-within": keep_within_messages(), "periods": period_messages()}
+def test_messages_of_reasons():
+    cases = {"keep-within": list_keep_within_messages(), "periods": list_period_messages()}
     assert_messages(
         __file__,
         [
