@@ -56,7 +56,7 @@ def reading(**pull_requests: PullRequest) -> PullRequestReading:
     """Return a reading of pull requests that are named like `_12`."""
     return PullRequestReading(
         repository=REPOSITORY,
-        pull_requests={int(name[1:]): value for name, value in pull_requests.items()},
+        pull_requests={int(name[1:]): pull_request for name, pull_request in pull_requests.items()},
     )
 
 
@@ -72,9 +72,12 @@ def evaluate_all(*deployments, pull_requests=None, pins=(), keep_count=5, **poli
     )
 
 
-def deleted(*deployments, **options) -> set[str]:
+def find_deleted(*deployments, **options) -> set[str]:
+    """Return the names of the deployments to delete."""
     evaluations = evaluate_all(*deployments, **options)
-    return {item.deployment.name for item in evaluations if item.decision.is_delete}
+    return {
+        evaluation.deployment.name for evaluation in evaluations if evaluation.decision.is_delete
+    }
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def deleted(*deployments, **options) -> set[str]:
     ["pr-12", "pr12", "PR_12", "Pull-12", "pull12", "preview-12", "preview_12", "pr-12-a1b2c3d",
      "pr12-A1B2C3D", f"pr-12-{COMMIT}", f"preview_12_{COMMIT}"],
 )  # fmt: skip
-def test_name_of_a_preview_has_one_number_and_perhaps_a_commit(name):
+def test_name_of_a_preview_has_one_number_and_may_have_a_commit(name):
     assert parse_pull_request(name) == 12
 
 
@@ -95,40 +98,46 @@ def test_name_of_a_preview_has_one_number_and_perhaps_a_commit(name):
      "pr-12-", "pr--12", "pr-12-13-a1b2c3d", "pr-12-a1b2c3d-3", "pr-12-a1b2c3d-docs", "a-pr-12",
      "my-preview-12", "pr-\u0661\u0662", "pr-12\n", "pr.12", "\u212aull-12", "spr12", ""],
 )  # fmt: skip
-def test_other_name_is_no_preview(name):
+def test_name_in_another_form_is_no_preview(name):
     assert parse_pull_request(name) is None
 
 
 @pytest.mark.parametrize(
     ("folder", "state", "is_expired"),
     [
-        pytest.param((20, 20), pull_request(3), True, id="closed exactly as long ago"),
+        pytest.param((20, 20), pull_request(3), True, id="closed exactly the period ago"),
         pytest.param((20, 20), pull_request(2.99), False, id="closed within the period"),
-        pytest.param((20, 3), pull_request(10), True, id="uploaded exactly as long ago"),
+        pytest.param((20, 3), pull_request(10), True, id="uploaded exactly the period ago"),
         pytest.param((20, 2.99), pull_request(10), False, id="uploaded within the period"),
-        pytest.param((20, 5), pull_request(10), True, id="updated after the closing"),
+        pytest.param((20, 5), pull_request(10), True, id="updated after closing"),
         pytest.param((20, 20), pull_request(None), False, id="open"),
-        pytest.param((20, 20), pull_request(10, created_days=20), False, id="as old"),
-        pytest.param((21, 19), pull_request(10, created_days=20), False, id="one is older"),
-        pytest.param((19.9, 19), pull_request(10, created_days=20), True, id="newer"),
-        pytest.param((5, 5), pull_request(35), True, id="30 days after the closing"),
-        pytest.param((4.9, 4.9), pull_request(35), False, id="long after the closing"),
-        pytest.param((36, 4), pull_request(35), True, id="updated long after the closing"),
+        pytest.param(
+            (20, 20), pull_request(10, created_days=20), False, id="as old as the pull request"
+        ),
+        pytest.param((21, 19), pull_request(10, created_days=20), False, id="one object is older"),
+        pytest.param(
+            (19.9, 19), pull_request(10, created_days=20), True, id="newer than the pull request"
+        ),
+        pytest.param((5, 5), pull_request(35), True, id="uploaded 30 days after closing"),
+        pytest.param(
+            (4.9, 4.9), pull_request(35), False, id="uploaded more than 30 days after closing"
+        ),
+        pytest.param((36, 4), pull_request(35), True, id="updated more than 30 days after closing"),
         pytest.param((20, 20), pull_request(-1), False, id="closed in the future"),
         pytest.param((20, -1), pull_request(10), False, id="uploaded in the future"),
     ],
 )
-def test_times_decide(folder, state, is_expired):
+def test_expiry_depends_on_the_times_of_the_preview_and_its_pull_request(folder, state, is_expired):
     preview = deployment("pr-12", *folder)
 
     check = check_preview(preview, reading(_12=state), PERIOD, NOW)
 
     assert check.is_expired is is_expired
     assert check.is_known
-    assert (deleted(preview, pull_requests=reading(_12=state)) == {"pr-12"}) is is_expired
+    assert (find_deleted(preview, pull_requests=reading(_12=state)) == {"pr-12"}) is is_expired
 
 
-def test_period_of_zero_days_needs_no_time_after_the_closing():
+def test_preview_expires_immediately_after_closing_with_a_period_of_zero():
     preview, zero = deployment("pr-12", 0), Duration.parse("0d")
     state = reading(_12=pull_request(0))
     assert check_preview(preview, state, zero, NOW).is_expired
@@ -148,25 +157,25 @@ def test_period_of_zero_days_needs_no_time_after_the_closing():
 )
 def test_pull_request_that_is_unknown_or_contradictory_keeps_its_preview(unknown, is_known):
     preview = deployment("pr-12", 20)
-    assert deleted(preview, pull_requests=unknown) == set()
+    assert find_deleted(preview, pull_requests=unknown) == set()
     assert check_preview(preview, unknown, PERIOD, NOW).is_known is is_known
 
 
 def test_without_the_setting_no_preview_expires():
-    assert deleted(deployment("pr-12", 20), expire_closed=None) == set()
+    assert find_deleted(deployment("pr-12", 20), expire_closed=None) == set()
 
 
 @pytest.mark.parametrize("rules", [{"keep_count": 9}, {"keep_within": Duration.parse("900d")},
                                    {"keep_daily": 9, "keep_weekly": 9, "keep_monthly": 9},
                                    {"age_from": AgeFrom.NAME}])  # fmt: skip
 def test_keep_rules_and_the_minimum_do_not_keep_an_expired_preview(rules):
-    assert deleted(deployment("pr-12", 20), **rules) == {"pr-12"}
+    assert find_deleted(deployment("pr-12", 20), **rules) == {"pr-12"}
 
 
 def test_last_preview_of_a_group_is_deleted():
     grouping = UserPattern.compile(r"(pr-\d+)-.*")
     previews = [deployment(f"pr-{name}", 20) for name in ("12-a1b2c3d", "13-a1b2c3d")]
-    assert deleted(*previews, group_by=grouping) == {"pr-12-a1b2c3d"}
+    assert find_deleted(*previews, group_by=grouping) == {"pr-12-a1b2c3d"}
 
 
 @pytest.mark.parametrize(
@@ -187,24 +196,24 @@ def test_pin_keeps_an_expired_preview(pin):
 
 
 def test_empty_preview_is_kept():
-    assert deleted(empty_deployment("pr-12")) == set()
+    assert find_deleted(empty_deployment("pr-12")) == set()
 
 
 @pytest.mark.parametrize(
     ("days", "state", "period", "expected"),
     [
         pytest.param(20, pull_request(), "3d", {"pr-12"}, id="failed build"),
-        pytest.param(0.04, pull_request(0.04), "0d", set(), id="an object of the last hour"),
+        pytest.param(0.04, pull_request(0.04), "0d", set(), id="object of the last hour"),
         pytest.param(0.1, pull_request(0.04), "0d", {"pr-12"}, id="older than an hour"),
         pytest.param(20, pull_request(None), "3d", set(), id="open"),
         pytest.param(20, pull_request(1), "3d", set(), id="closed within the period"),
     ],
 )
-def test_incomplete_preview_is_deleted_once_nothing_can_follow(days, state, period, expected):
+def test_incomplete_preview_is_deleted_if_it_cannot_be_uploading(days, state, period, expected):
     incomplete = marker_only_deployment("pr-12", days)
-    other, expire_closed = deployment("main", 40), Duration.parse(period)
+    complete, expire_closed = deployment("main", 40), Duration.parse(period)
     options = {"pull_requests": reading(_12=state), "expire_closed": expire_closed}
-    assert deleted(incomplete, other, **options) == expected
+    assert find_deleted(incomplete, complete, **options) == expected
 
 
 @pytest.mark.parametrize(("must_keep", "expected"), [(False, {"pr-12"}), (True, set())])
@@ -235,12 +244,18 @@ def test_remainder_of_a_resumed_run_is_deleted():
     assert evaluation.is_delete
 
 
-def test_expired_preview_takes_no_place_and_supersedes_nothing():
+def test_expired_preview_is_not_counted_and_supersedes_nothing():
     production = deployment("main", 40)
     previews = [deployment("pr-12", 20), deployment("pr-13", 19)]
     closed = reading(_12=pull_request(), _13=pull_request())
-    assert deleted(production, *previews, keep_count=1, expire_closed=None) == {"main", "pr-12"}
-    assert deleted(production, *previews, keep_count=1, pull_requests=closed) == {"pr-12", "pr-13"}
+    assert find_deleted(production, *previews, keep_count=1, expire_closed=None) == {
+        "main",
+        "pr-12",
+    }
+    assert find_deleted(production, *previews, keep_count=1, pull_requests=closed) == {
+        "pr-12",
+        "pr-13",
+    }
 
 
 @pytest.mark.parametrize(
@@ -252,28 +267,29 @@ def test_expired_preview_takes_no_place_and_supersedes_nothing():
 def test_preview_that_may_be_expired_is_kept_and_supersedes_nothing(unknown, keep_count):
     releases = [deployment(f"rel-{number}", 40 - number) for number in (1, 2, 3)]
     preview = deployment("pr-12", 20)
-    known = deleted(*releases, preview, keep_count=keep_count)
-    assert known - deleted(*releases, preview, keep_count=keep_count, pull_requests=unknown) == {
-        "pr-12"
+    known = find_deleted(*releases, preview, keep_count=keep_count)
+    assert known - find_deleted(
+        *releases, preview, keep_count=keep_count, pull_requests=unknown
+    ) == {"pr-12"}
+    assert find_deleted(*releases, preview, keep_count=1, pull_requests=unknown) == {
+        "rel-1",
+        "rel-2",
     }
-    assert deleted(*releases, preview, keep_count=1, pull_requests=unknown) == {"rel-1", "rel-2"}
-    superseded = deleted(preview, deployment("main", 10), keep_count=1, pull_requests=unknown)
+    superseded = find_deleted(preview, deployment("main", 10), keep_count=1, pull_requests=unknown)
     assert superseded == set()
 
 
 @pytest.mark.parametrize("pin", [live_pin("pr-12"), *pin_protected(["pr-12"])])
-def test_pin_on_an_expired_preview_makes_nothing_else_deletable(pin):
+def test_pin_on_an_expired_preview_causes_no_other_deletion(pin):
     deployments = deployment("rel-a", 40), deployment("pr-12", 20)
-    assert deleted(*deployments, keep_count=1) == {"pr-12"}
-    assert deleted(*deployments, keep_count=1, pins=[pin]) == set()
+    assert find_deleted(*deployments, keep_count=1) == {"pr-12"}
+    assert find_deleted(*deployments, keep_count=1, pins=[pin]) == set()
 
 
 def test_superseded_preview_does_not_depend_on_its_pull_request():
-    decisions = [
-        item.decision
-        for item in evaluate_all(deployment("pr-12", 20), deployment("main", 10), keep_count=1)
-    ]
-    [preview] = [item for item in decisions if item.deployment.name == "pr-12"]
+    evaluations = evaluate_all(deployment("pr-12", 20), deployment("main", 10), keep_count=1)
+    decisions = [evaluation.decision for evaluation in evaluations]
+    [preview] = [decision for decision in decisions if decision.deployment.name == "pr-12"]
     assert [reason.code for reason in preview.reasons] == [ReasonCode.SUPERSEDED]
     assert select_closed_previews(decisions) == ()
 
@@ -320,7 +336,7 @@ def test_messages():
     ("wanted", "has_warning"),
     [([12, 13, 14], False), ([12], False), ([], False), ([13, 14], True), ([12, 99], True)],
 )
-def test_warning_only_if_something_was_not_read_or_all_are_missing(wanted, has_warning):
+def test_warning_requires_an_unread_pull_request_or_that_all_are_missing(wanted, has_warning):
     missing = frozenset({13, 14})
     known = replace(reading(_12=pull_request()), missing=missing, wanted=frozenset(wanted))
     codes = [warning.code for warning in find_expiry_warnings(known)]
@@ -349,15 +365,15 @@ def test_open_numbers_are_those_of_the_live_source():
     assert select_open_numbers(readings) == {12}
 
 
-def test_recheck_pins_what_is_not_known_to_be_closed_any_more():
+def test_recheck_pins_previews_that_are_no_longer_known_to_be_closed():
     numbers = (12, 13, 14)
     previews = ClosedPreviews(deployments=[deployment(f"pr-{number}", 20) for number in numbers])
-    now = reading(_12=pull_request(), _13=pull_request(None))
+    current = reading(_12=pull_request(), _13=pull_request(None))
 
-    pins = pin_unexpired(previews, now, PERIOD, NOW)
+    pins = pin_unexpired(previews, current, PERIOD, NOW)
 
     assert previews.numbers == {*numbers}
     assert [pin.reference.folder for pin in pins] == ["pr-13", "pr-14"]
     assert [pin.allows_completion for pin in pins] == [False, True]
     assert [pin.matches("pr-12") for pin in pins] == [False, False]
-    assert len(pin_unexpired(previews, now, None, NOW)) == len(numbers)
+    assert len(pin_unexpired(previews, current, None, NOW)) == len(numbers)
