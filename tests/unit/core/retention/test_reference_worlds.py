@@ -1,4 +1,4 @@
-"""Random buckets with names from the wild, compared with a second implementation.
+"""Random buckets with realistic names, compared with a second implementation.
 
 `make test` compares a few hundred, the same each time; `make soak` compares SOAK_WORLDS.
 """
@@ -33,7 +33,7 @@ from tests.support.obvious_references import (
 
 WORLDS = int(os.environ.get("SOAK_WORLDS", "400"))
 BATCHES = 8
-"""The worlds are split into as many tests."""
+"""How many tests the worlds are divided into."""
 
 COMMITS = tuple(f"{digits}{'0123456789abcdef' * 3}"[:40] for digits in
                 ("1111111", "2222222", "a1b2c3d", "a1b2c3e", "20261123", "deadbeef"))  # fmt: skip
@@ -54,7 +54,7 @@ GROUPINGS = (
 
 
 class Pool(NamedTuple):
-    """The few things that the names and references of a world are made of, so that they meet."""
+    """The few values that names and references of a world are made of, so that many match."""
 
     commits: tuple[str, ...]
     branches: tuple[str, ...]
@@ -71,7 +71,7 @@ class World:
 
     @property
     def names(self):
-        return [each.name for each in self.deployments]
+        return [deployment.name for deployment in self.deployments]
 
     @property
     def pins(self):
@@ -84,6 +84,8 @@ class World:
 
 @dataclass(frozen=True, kw_only=True)
 class Dated:
+    """A deployment with the times that count for `age-from`."""
+
     name: str
     is_complete: bool
     start: object
@@ -91,7 +93,7 @@ class Dated:
 
 
 def make_name(choose, pool):
-    """Make a name as people name folders, often of something that a reference names too."""
+    """Make a realistic folder name, often of values that references have, too."""
     commit = choose(pool.commits)[: choose((6, 7, 8, 12, 40))]
     number, branch, tag = choose(pool.numbers), choose(pool.branches), choose(pool.tags)
     slug = re.sub(choose(("[^A-Za-z0-9]", "[^A-Za-z0-9]+", "/")), choose("-_."), branch)
@@ -175,17 +177,20 @@ def make_deployment(choose, name):
 
 
 def find_groups(world):
-    """Return the deployments of each group, with the times that count."""
+    """Return the deployments of each group."""
     groups = {}
-    for each in world.deployments:
-        match = world.policy.group_by and world.policy.group_by.fullmatch(each.name)
-        key = match.groups("") if match else "all" if world.policy.group_by is None else each
-        start, end = each.oldest_at, each.newest_at
+    group_by = world.policy.group_by
+    for deployment in world.deployments:
+        match = group_by and group_by.fullmatch(deployment.name)
+        key = match.groups("") if match else "all" if group_by is None else deployment
+        start, end = deployment.oldest_at, deployment.newest_at
         if world.policy.age_from is AgeFrom.NEWEST:
             start = end
         elif world.policy.age_from is AgeFrom.OLDEST:
             end = start
-        dated = Dated(name=each.name, is_complete=each.is_complete, start=start, end=end)
+        dated = Dated(
+            name=deployment.name, is_complete=deployment.is_complete, start=start, end=end
+        )
         groups.setdefault(key, []).append(dated)
     return [*groups.values()]
 
@@ -235,13 +240,13 @@ def check_refusals(world):
     }
     pairs = [(reference, name) for reference in world.references for name in world.names]
     is_named = any(matches(*pair) for pair in pairs)
-    is_surely_named = any(matches_exactly(*pair) for pair in pairs)
-    could_be = is_named or any(comes_before_commit(*pair) or has_form(*pair) for pair in pairs)
-    optional = [] if could_be else [RefusalCode.LIVE_MATCHES_NOTHING]
+    is_named_exactly = any(matches_exactly(*pair) for pair in pairs)
+    may_be_named = is_named or any(comes_before_commit(*pair) or has_form(*pair) for pair in pairs)
+    expected = [] if may_be_named else [RefusalCode.LIVE_MATCHES_NOTHING]
     assert codes == {
-        "branches": optional,
-        "open-pull-requests": optional,
-        "github-deployments": [] if is_surely_named else [RefusalCode.LIVE_NOT_FOUND],
+        "branches": expected,
+        "open-pull-requests": expected,
+        "github-deployments": [] if is_named_exactly else [RefusalCode.LIVE_NOT_FOUND],
     }
 
 
@@ -254,9 +259,14 @@ def test_references_match_as_in_the_second_implementation(batch):
 
 
 def test_worlds_have_every_case():
-    """Otherwise the comparison would say little."""
+    """Otherwise, the comparison would cover little."""
     worlds = [make_world(seed) for seed in range(300)]
-    pairs = [(ref, name) for world in worlds for ref in world.references for name in world.names]
+    pairs = [
+        (reference, name)
+        for world in worlds
+        for reference in world.references
+        for name in world.names
+    ]
 
     assert sum(matches(*pair) for pair in pairs) > 1000
     assert sum(comes_before_commit(*pair) for pair in pairs) > 200
