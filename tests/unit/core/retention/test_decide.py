@@ -289,6 +289,8 @@ def test_minimum_is_kept_even_if_keep_count_is_not_positive(keep_count):
 def test_only_a_deployment_with_files_is_complete():
     assert deployment("d", 1).is_complete
     assert not marker_only_deployment("m", 1).is_complete
+    marker, file = make_object("m/", size_bytes=0), make_object("m/index.html")
+    assert summarize_folder("m", "m/", (marker, file)).is_complete
     assert not empty_deployment("e").is_complete
 
 

@@ -198,7 +198,7 @@ def test_reported_newest_build_of_a_branch_is_required_to_delete_an_older_build(
     required = find_required_evidence(evaluations, RetentionPolicy(keep_count=1))
 
     assert {deployment.name for deployment in required} == expected
-    assert bool(expected) is not protect
+    assert bool(expected) is not bool(protect)
 
 
 def as_partly_listed(deployment):
