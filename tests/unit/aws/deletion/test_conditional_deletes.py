@@ -14,8 +14,8 @@ from tests.support.s3.fault_proxy import FaultProxy
 from tests.unit.aws.deletion.test_writer import writer
 
 
-def guarded(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
-    """A writer that a probe told that conditions are honoured, batches included."""
+def make_guarded_writer(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
+    """Return a writer whose probe showed that conditions are honored, also in batches."""
     proxy.answer_with(
         "POST", "delete", lambda request: delete_result([], [(request.batch_keys[0], "NoSuchKey")])
     )
@@ -25,8 +25,10 @@ def guarded(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
     return bucket_writer
 
 
-def test_every_deletion_names_the_etag_that_was_listed(site: Bucket, proxy: FaultProxy) -> None:
-    bucket_writer = guarded(site, proxy)
+def test_every_deletion_has_the_listed_etag_as_its_condition(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    bucket_writer = make_guarded_writer(site, proxy)
     bucket_writer.delete_objects(
         [make_object("a/x", etag='"1"'), make_object("a/y", etag='"2-3"'), make_object("a/\x01")]
     )
@@ -36,8 +38,8 @@ def test_every_deletion_names_the_etag_that_was_listed(site: Bucket, proxy: Faul
     assert single.headers["If-Match"] == '"e"'
 
 
-def test_object_that_changed_survives_a_single_deletion(site: Bucket, proxy: FaultProxy) -> None:
-    bucket_writer = guarded(site, proxy)
+def test_changed_object_is_not_deleted_by_a_single_request(site: Bucket, proxy: FaultProxy) -> None:
+    bucket_writer = make_guarded_writer(site, proxy)
     for key in ("a/\x01", "a/\x02"):
         site.put(key)
     etag = site.client.head_object(Bucket=site.name, Key="a/\x02")["ETag"]
@@ -49,11 +51,11 @@ def test_object_that_changed_survives_a_single_deletion(site: Bucket, proxy: Fau
 
 
 @pytest.mark.parametrize("etag", ["", "*", '"a"\r\nx: y', '"é"', " "])
-def test_object_without_an_etag_that_can_be_named_is_not_deleted(
+def test_object_without_a_valid_etag_is_not_deleted(
     site: Bucket, proxy: FaultProxy, etag: str
 ) -> None:
     site.put("a/\x01")
-    bucket_writer = guarded(site, proxy)
+    bucket_writer = make_guarded_writer(site, proxy)
     outcomes = bucket_writer.delete_objects(
         [make_object("a/x", etag=etag), make_object("a/\x01", etag=etag)]
     )
@@ -62,10 +64,10 @@ def test_object_without_an_etag_that_can_be_named_is_not_deleted(
 
 
 @pytest.mark.parametrize("key", ["a/x", "a/\x01"])
-def test_conditional_deletion_whose_answer_was_lost_is_unknown_and_not_sent_again(
+def test_conditional_deletion_is_not_retried_after_a_lost_response(
     site: Bucket, proxy: FaultProxy, pauses: list[float], key: str
 ) -> None:
-    bucket_writer = guarded(site, proxy)
+    bucket_writer = make_guarded_writer(site, proxy)
     site.put(key)
     etag = site.client.head_object(Bucket=site.name, Key=key)["ETag"]
     proxy.drop("DELETE", ".", nth=1)
@@ -78,10 +80,10 @@ def test_conditional_deletion_whose_answer_was_lost_is_unknown_and_not_sent_agai
     assert pauses == []
 
 
-def test_failed_condition_is_left_open_where_it_may_mean_gone(
+def test_failed_condition_is_unknown_where_it_may_mean_absent(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     proxy.answer("DELETE", ".", error("PreconditionFailed"), status=412)
-    bucket_writer = guarded(site, proxy)
+    bucket_writer = make_guarded_writer(site, proxy)
     outcome = bucket_writer.delete_objects([make_object("a/\x01")])["a/\x01"]
     assert outcome.outcome is ObjectOutcome.UNKNOWN

@@ -1,4 +1,4 @@
-"""The probe: a guard is in force only where this S3 has shown that it honours conditions."""
+"""The probe: deletes are conditional only if the S3 server showed that it honors conditions."""
 
 import re
 import time
@@ -38,35 +38,37 @@ def probe(bucket: Bucket, versioning: Versioning = DISABLED) -> GuardProbe:
     return writer(bucket).probe_conditional_deletes("previews/", versioning)
 
 
-def honour_in_batches(proxy: FaultProxy, code: str = "NoSuchKey", plain: str = "") -> None:
-    """Answer of every key that it fails with this code; without a condition with another."""
+def honor_in_batches(proxy: FaultProxy, code: str = "NoSuchKey", plain: str = "") -> None:
+    """Fail every key of a conditional batch with `code`, and of others with `plain`."""
 
-    def make(request: Request) -> str:
-        said = code if b"<ETag>" in request.body else plain
+    def respond(request: Request) -> str:
+        error_code = code if b"<ETag>" in request.body else plain
         keys = request.batch_keys
-        return delete_result([], [(key, said) for key in keys]) if said else delete_result(keys)
+        return (
+            delete_result([], [(key, error_code) for key in keys])
+            if error_code
+            else delete_result(keys)
+        )
 
-    proxy.answer_with("POST", "delete", make)
+    proxy.answer_with("POST", "delete", respond)
 
 
 @pytest.mark.parametrize("versioning", Versioning)
 @pytest.mark.parametrize("code", ["NoSuchKey", "PreconditionFailed"])
-def test_s3_that_honours_conditions_everywhere_is_the_full_guard(
+def test_s3_that_honors_all_conditions_gets_the_full_guard(
     site: Bucket, proxy: FaultProxy, code: str, versioning: Versioning
 ) -> None:
-    honour_in_batches(proxy, code)
+    honor_in_batches(proxy, code)
     assert probe(site, versioning).guard is DeleteGuard.ETAG
 
 
-def test_probe_deletes_only_keys_that_nobody_has_and_no_deployment(
-    site: Bucket, proxy: FaultProxy
-) -> None:
+def test_probe_deletes_only_random_keys_and_no_deployment(site: Bucket, proxy: FaultProxy) -> None:
     site.deploy("previews/a", days=1)
     before = site.content()
     probe(site)
     probe(site)
-    keys = [key for one in proxy.find_requests("POST") for key in one.batch_keys]
-    keys += [one.target.partition("/previews/")[2] for one in proxy.find_requests("DELETE")]
+    keys = [key for request in proxy.find_requests("POST") for key in request.batch_keys]
+    keys += [request.target.partition("/previews/")[2] for request in proxy.find_requests("DELETE")]
     names = [key.removeprefix("previews/") for key in keys]
     assert all(re.fullmatch(r"\.ci3-probe-[0-9a-f]{16}(\?.*)?", name) for name in names)
     assert len(set(names)) == len(names) >= 6
@@ -74,18 +76,18 @@ def test_probe_deletes_only_keys_that_nobody_has_and_no_deployment(
 
 
 def test_s3_that_ignores_conditions_in_batches_guards_only_single_requests(site: Bucket) -> None:
-    found = probe(site)  # the in-process S3 is one
-    assert found.guard is DeleteGuard.ETAG_SINGLE
+    result = probe(site)  # the in-process S3 ignores them
+    assert result.guard is DeleteGuard.ETAG_SINGLE
 
 
-def test_guard_of_single_requests_leaves_batches_without_a_condition(
+def test_single_request_guard_sends_batches_without_a_condition(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    face = writer(site)
-    face.probe_conditional_deletes("", DISABLED)
+    bucket_writer = writer(site)
+    bucket_writer.probe_conditional_deletes("", DISABLED)
     proxy.requests.clear()
-    outcomes = face.delete_objects([make_object("a/x", etag=""), make_object("a/\x01")])
-    assert [one.outcome for one in outcomes.values()] == ["deleted", "absent"]
+    outcomes = bucket_writer.delete_objects([make_object("a/x", etag=""), make_object("a/\x01")])
+    assert [outcome.outcome for outcome in outcomes.values()] == ["deleted", "absent"]
     (batch,), (single,) = proxy.find_requests("POST"), proxy.find_requests("DELETE")
     assert b"ETag" not in batch.body
     assert "If-Match" in single.headers
@@ -110,7 +112,7 @@ def probe_without_guard(
     bucket_writer: BucketWriter, proxy: FaultProxy, status: int, body: str
 ) -> GuardProbe:
     proxy.answer("DELETE", "ci3-probe", body, status=status)
-    honour_in_batches(proxy)
+    honor_in_batches(proxy)
     return bucket_writer.probe_conditional_deletes("", DISABLED)
 
 
@@ -124,20 +126,22 @@ def test_reasons_are_the_golden_ones(site: Bucket, proxy: FaultProxy, pauses: li
 
 
 @pytest.mark.parametrize(("status", "body"), NO_GUARD)
-def test_answer_that_shows_no_honoured_condition_is_no_guard(
+def test_response_that_does_not_prove_conditions_gives_no_guard(
     site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str
 ) -> None:
-    face = writer(site)
-    found = probe_without_guard(face, proxy, status, body)
-    assert found.guard is DeleteGuard.NONE
-    assert ("s3:GetObject" in words_in(found.reason)) is (status == 403)
+    bucket_writer = writer(site)
+    result = probe_without_guard(bucket_writer, proxy, status, body)
+    assert result.guard is DeleteGuard.NONE
+    assert ("s3:GetObject" in words_in(result.reason)) is (status == 403)
     proxy.requests.clear()
     proxy.answer("DELETE", ".", status=204)
-    face.delete_objects([make_object("a/x"), make_object("a/\x01")])
-    assert not any(b"ETag" in one.body or "If-Match" in one.headers for one in proxy.requests)
+    bucket_writer.delete_objects([make_object("a/x"), make_object("a/\x01")])
+    assert not any(
+        b"ETag" in request.body or "If-Match" in request.headers for request in proxy.requests
+    )
 
 
-def test_probe_whose_answers_are_lost_is_no_guard(
+def test_lost_probe_responses_give_no_guard(
     site: Bucket, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     proxy.drop("DELETE", "ci3-probe")
@@ -153,28 +157,30 @@ def test_probe_whose_answers_are_lost_is_no_guard(
         (412, error("PreconditionFailed")),
     ],
 )
-def test_batch_whose_answer_shows_no_honoured_condition_is_not_guarded(
+def test_batch_response_that_does_not_prove_conditions_is_not_guarded(
     site: Bucket, proxy: FaultProxy, status: int, body: str
 ) -> None:
     proxy.answer("POST", "delete", body, status=status)
     assert probe(site).guard is DeleteGuard.ETAG_SINGLE
 
 
-def test_server_that_does_not_know_the_condition_in_a_batch_keeps_its_batches(
+def test_batches_stay_in_use_if_the_server_rejects_conditions_in_them(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    def make(request: Request) -> str | Answer:
+    def respond(request: Request) -> str | Answer:
         if b"<ETag>" in request.body:
             return Answer(status=400, body=error("MalformedXML").encode())
         return delete_result(request.batch_keys)
 
-    proxy.answer_with("POST", "delete", make)
-    face = writer(site)
-    face.probe_conditional_deletes("", DISABLED)
+    proxy.answer_with("POST", "delete", respond)
+    bucket_writer = writer(site)
+    bucket_writer.probe_conditional_deletes("", DISABLED)
     proxy.forget_rules()
     proxy.requests.clear()
-    assert face.delete_objects([make_object("a/x")])["a/x"].outcome is ObjectOutcome.DELETED
-    assert [one.method for one in proxy.requests] == ["POST"]
+    assert (
+        bucket_writer.delete_objects([make_object("a/x")])["a/x"].outcome is ObjectOutcome.DELETED
+    )
+    assert [request.method for request in proxy.requests] == ["POST"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +193,7 @@ def test_server_that_does_not_know_the_condition_in_a_batch_keeps_its_batches(
         (412, "PreconditionFailed", ENABLED, DeleteGuard.ETAG),
     ],
 )
-def test_store_that_calls_every_missing_key_missing_has_shown_nothing(  # noqa: PLR0917 - a table
+def test_missing_key_error_without_a_condition_proves_nothing(  # noqa: PLR0917 - a table
     site: Bucket, proxy: FaultProxy, status: int, code: str, versioning: Versioning, guard
 ) -> None:
     proxy.answer("POST", "delete", error("NotImplemented"), status=501)
@@ -195,88 +201,94 @@ def test_store_that_calls_every_missing_key_missing_has_shown_nothing(  # noqa: 
     assert probe(site, versioning).guard is guard
 
 
-def test_batch_that_calls_every_missing_key_missing_has_shown_nothing(
+def test_missing_key_error_in_a_batch_without_a_condition_proves_nothing(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    honour_in_batches(proxy, "NoSuchKey", plain="NoSuchKey")
+    honor_in_batches(proxy, "NoSuchKey", plain="NoSuchKey")
     assert probe(site).guard is DeleteGuard.ETAG_SINGLE
 
 
-def test_sure_batch_is_no_guard_where_single_requests_have_shown_nothing(
+def test_proven_batch_is_no_guard_if_single_requests_are_unproven(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    """What can't go in a batch would go alone, on a condition that nobody looks at."""
+    """A key that XML cannot carry would be deleted by a request whose condition is ignored."""
     proxy.answer("DELETE", "ci3-probe", error("NoSuchKey"), status=404)
-    honour_in_batches(proxy, "NoSuchKey")
+    honor_in_batches(proxy, "NoSuchKey")
     assert probe(site).guard is DeleteGuard.NONE
 
 
-def test_what_batches_were_answered_counts_for_nothing_where_conditions_are_ignored(
+def test_batches_may_fall_back_to_single_requests_if_conditions_are_ignored(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    """A store may take one key in a batch, and no more: then each goes alone."""
+    """If a batch of two keys is rejected, each key is deleted by a single request."""
     proxy.answer("DELETE", "ci3-probe", status=204)
-    face = writer(site)
-    assert face.probe_conditional_deletes("", DISABLED).guard is DeleteGuard.NONE
+    bucket_writer = writer(site)
+    assert bucket_writer.probe_conditional_deletes("", DISABLED).guard is DeleteGuard.NONE
     proxy.answer("POST", "delete", error("InvalidRequest"), status=400)
-    outcomes = face.delete_objects([make_object("a/x"), make_object("a/y")])
-    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+    outcomes = bucket_writer.delete_objects([make_object("a/x"), make_object("a/y")])
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.DELETED}
 
 
-def test_policy_that_insists_on_conditions_does_not_spoil_the_probe(
+def test_policy_that_requires_conditions_does_not_fail_the_probe(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    honour_in_batches(proxy, "NoSuchKey", plain="AccessDenied")
+    honor_in_batches(proxy, "NoSuchKey", plain="AccessDenied")
     denied = Answer(status=403, body=error("AccessDenied").encode())
     missing = Answer(status=404, body=error("NoSuchKey").encode())
     proxy.answer_with(
-        "DELETE", "ci3-probe", lambda one: missing if "If-Match" in one.headers else denied
+        "DELETE", "ci3-probe", lambda request: missing if "If-Match" in request.headers else denied
     )
     assert probe(site).guard is DeleteGuard.ETAG
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4])
 @pytest.mark.parametrize("versioning", Versioning)
-def test_probe_asks_at_once_what_leaves_nothing_behind_as_far_as_it_may(
+def test_probe_requests_are_concurrent_unless_they_may_create_markers(
     site: Bucket, proxy: FaultProxy, slots: int, versioning: Versioning
 ) -> None:
-    """Where versions may be kept, plain requests are not made, and none while one is out."""
+    """With versioning, there are no unconditional requests, and requests are sequential."""
     expected = slots if versioning is DISABLED else 1
-    meter, take = ConcurrencyMeter(), proxy.handle
+    meter, handle = ConcurrencyMeter(), proxy.handle
 
-    def metered(request: Request) -> Answer | None:
+    def handle_metered(request: Request) -> Answer | None:
         with meter.counted():
             meter.wait_for(expected)
-            time.sleep(0.01)  # another one, which must not come, would come now
-            return take(request)
+            time.sleep(0.01)  # a request too many would arrive now
+            return handle(request)
 
-    proxy.handle = metered
-    honour_in_batches(proxy)
+    proxy.handle = handle_metered
+    honor_in_batches(proxy)
     assert (
         writer(site).probe_conditional_deletes("", versioning, BoundedSemaphore(slots)).guard
         is DeleteGuard.ETAG
     )
     assert meter.maximum == expected
-    sent = [*proxy.find_requests("DELETE"), *proxy.find_requests("POST")]
-    on_condition = [one for one in sent if "If-Match" in one.headers or b"<ETag>" in one.body]
-    assert len(on_condition) == 2
-    assert len(sent) == (4 if versioning is DISABLED else 2)
+    requests = [*proxy.find_requests("DELETE"), *proxy.find_requests("POST")]
+    conditional = [
+        request
+        for request in requests
+        if "If-Match" in request.headers or b"<ETag>" in request.body
+    ]
+    assert len(conditional) == 2
+    assert len(requests) == (4 if versioning is DISABLED else 2)
 
 
 def test_store_without_batches_that_honours_conditions_has_the_full_guard(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     proxy.answer("POST", "delete", error("NotImplemented"), status=501)
-    face = writer(site)
-    found = face.probe_conditional_deletes("", DISABLED)
-    assert found.guard is DeleteGuard.ETAG
+    bucket_writer = writer(site)
+    result = bucket_writer.probe_conditional_deletes("", DISABLED)
+    assert result.guard is DeleteGuard.ETAG
     site.put("a/x")
     proxy.requests.clear()
-    assert face.delete_objects([make_object("a/x")])["a/x"].outcome is ObjectOutcome.CHANGED
-    assert [one.method for one in proxy.requests] == ["DELETE"]
+    assert (
+        bucket_writer.delete_objects([make_object("a/x")])["a/x"].outcome is ObjectOutcome.CHANGED
+    )
+    assert [request.method for request in proxy.requests] == ["DELETE"]
 
 
-def test_marker_that_an_ignored_condition_made_is_removed(site: Bucket, proxy: FaultProxy) -> None:
+def test_marker_created_despite_the_condition_is_removed(site: Bucket, proxy: FaultProxy) -> None:
     site.enable_versioning()  # the in-process S3 ignores conditions in batches
     proxy.rewrite("POST", "delete", _with_marker)
     assert probe(site, ENABLED).guard is DeleteGuard.NONE
@@ -284,15 +296,15 @@ def test_marker_that_an_ignored_condition_made_is_removed(site: Bucket, proxy: F
     assert re.search(f"/{re.escape(batch.batch_keys[0])}[?].*versionId=m1", removal.target)
 
 
-def test_marker_that_cannot_be_removed_is_named(site: Bucket, proxy: FaultProxy) -> None:
+def test_marker_that_cannot_be_removed_is_reported(site: Bucket, proxy: FaultProxy) -> None:
     made = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
     proxy.answer("DELETE", "ci3-probe", status=204, headers=made)
     proxy.answer("DELETE", "versionId=m1", error("AccessDenied"), status=403)
-    found = probe(site, ENABLED)
-    assert found.guard is DeleteGuard.NONE
-    (key,) = {one.target.partition(site.name + "/")[2].partition("?")[0]
-              for one in proxy.find_requests("DELETE")}  # fmt: skip
-    assert {key, "AccessDenied"} <= words_in(found.reason)
+    result = probe(site, ENABLED)
+    assert result.guard is DeleteGuard.NONE
+    (key,) = {request.target.partition(site.name + "/")[2].partition("?")[0]
+              for request in proxy.find_requests("DELETE")}  # fmt: skip
+    assert {key, "AccessDenied"} <= words_in(result.reason)
 
 
 def _with_marker(body: bytes) -> bytes:
@@ -300,8 +312,8 @@ def _with_marker(body: bytes) -> bytes:
     return re.sub(b"(</Key>).*?(</Deleted>)", rb"\1" + marker + rb"\2", body, flags=re.DOTALL)
 
 
-def trial(outcome: str) -> _Trial:
-    """Make the trial of a word such as `absent`, or `absent+` with another outcome as control."""
+def make_trial(outcome: str) -> _Trial:
+    """Return the trial for `absent`, or for `absent+`, whose control has another outcome."""
     name = outcome.removesuffix("+")
     has_other_control = name != outcome
     if name == "no-bulk-delete":
@@ -354,9 +366,9 @@ def test_mode_is_decided_by_the_table_of_outcomes(
     def try_batch() -> _Trial:
         assert batch is not None
         batches.append(batch)
-        return trial(batch)
+        return make_trial(batch)
 
     requests = cast("DeleteRequests", SimpleNamespace())
     probe = _Probe(requests, "previews/", versioning, nullcontext())
-    assert probe._decide(trial(single), try_batch).guard is mode
+    assert probe._decide(make_trial(single), try_batch).guard is mode
     assert batches == ([] if batch is None else [batch])

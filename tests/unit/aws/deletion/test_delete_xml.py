@@ -1,4 +1,4 @@
-"""A batch is written as botocore writes it, and its answer read as botocore reads it."""
+"""Batches are written, and their responses parsed, exactly as botocore does it."""
 
 import random
 import re
@@ -56,63 +56,61 @@ def operation() -> botocore.model.OperationModel:
 
 
 @given(
-    doomed=st.lists(
-        st.builds(DeleteKey, KEYS, KEYS, st.sampled_from(["", "v1", "<&>"])), min_size=1
-    ),
-    is_guarded=st.booleans(),
+    keys=st.lists(st.builds(DeleteKey, KEYS, KEYS, st.sampled_from(["", "v1", "<&>"])), min_size=1),
+    is_conditional=st.booleans(),
 )
-def test_batch_is_what_botocore_writes(
-    operation, doomed: list[DeleteKey], is_guarded: bool
+def test_batch_body_is_what_botocore_writes(
+    operation, keys: list[DeleteKey], is_conditional: bool
 ) -> None:
     objects = [
-        {"Key": one.key, "VersionId": one.version_id}
-        if one.version_id
-        else {"Key": one.key} | ({"ETag": one.etag} if is_guarded else {})
-        for one in doomed
+        {"Key": key.key, "VersionId": key.version_id}
+        if key.version_id
+        else {"Key": key.key} | ({"ETag": key.etag} if is_conditional else {})
+        for key in keys
     ]
-    written = botocore.serialize.create_serializer("rest-xml").serialize_to_request(
+    expected = botocore.serialize.create_serializer("rest-xml").serialize_to_request(
         {"Bucket": "site", "Delete": {"Objects": objects, "Quiet": False}}, operation
     )
-    assert build_batch_body(doomed, is_conditional=is_guarded).content == written["body"]
+    assert build_batch_body(keys, is_conditional=is_conditional).content == expected["body"]
 
 
-def parsed(body: bytes, operation) -> dict:
+def parse_with_botocore(body: bytes, operation) -> dict:
     parser = botocore.parsers.create_parser("rest-xml")
     return parser.parse({"body": body, "headers": {}, "status_code": 200}, operation.output_shape)
 
 
-def check(body: bytes, operation) -> bool:
-    """Compare, and say whether the answer was read here."""
-    found = split_response(body)
-    if found is None:
+def check_against_botocore(body: bytes, operation) -> bool:
+    """Compare with botocore; return whether `split_response` could parse the body."""
+    parts = split_response(body)
+    if parts is None:
         return False
-    rest, read = found
+    rest, deleted = parts
     try:
-        whole = parsed(body, operation)
+        expected = parse_with_botocore(body, operation)
     except botocore.parsers.ResponseParserError:
         with pytest.raises(botocore.parsers.ResponseParserError):
-            parsed(rest, operation)
+            parse_with_botocore(rest, operation)
         return True
-    answer = parsed(rest, operation)
-    assert get_deleted(answer | {DELETED_KEY: read}) == get_deleted(whole)
-    assert [*map(legible, answer.get("Errors", ()))] == [*map(legible, whole.get("Errors", ()))]
-    assert "Deleted" not in answer
+    actual = parse_with_botocore(rest, operation)
+    assert get_deleted(actual | {DELETED_KEY: deleted}) == get_deleted(expected)
+    assert [*map(legible, actual.get("Errors", ()))] == [*map(legible, expected.get("Errors", ()))]
+    assert "Deleted" not in actual
     return True
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=["plain", "markers", "errors", "odd"])
-def test_answers_of_real_servers_are_read_here(operation, answer: str) -> None:
-    assert check(answer.encode(), operation) is (answer is not ODD)
+def test_responses_of_real_servers_are_parsed(operation, answer: str) -> None:
+    assert check_against_botocore(answer.encode(), operation) is (answer is not ODD)
 
 
-def test_changed_answers_are_read_as_botocore_reads_them_or_left_to_it(operation) -> None:
-    chance = random.Random(2)  # noqa: S311 - the same bodies at each run
-    taken = 0
+def test_mutated_responses_are_parsed_as_by_botocore_or_left_to_it(operation) -> None:
+    rng = random.Random(2)  # noqa: S311 - the same bodies in each run
+    parsed_count = 0
     for _ in range(BODIES):
-        answer = chance.choice(ANSWERS)
-        for _ in range(chance.choice([1, 1, 2])):
-            answer = chance.choice(CHANGES)(answer, chance)
-        if chance.random() < 0.3:
+        answer = rng.choice(ANSWERS)
+        for _ in range(rng.choice([1, 1, 2])):
+            answer = rng.choice(CHANGES)(answer, rng)
+        if rng.random() < 0.3:
             answer = re.sub("Contents|ListBucketResult", "Deleted", answer)
-        taken += check(answer.encode("utf-8", "surrogatepass"), operation)
-    assert BODIES / 10 < taken < BODIES * 0.9
+        parsed_count += check_against_botocore(answer.encode("utf-8", "surrogatepass"), operation)
+    assert BODIES / 10 < parsed_count < BODIES * 0.9

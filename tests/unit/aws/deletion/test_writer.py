@@ -1,4 +1,4 @@
-"""Deleting: what S3 says of each key becomes its outcome, and silence is `unknown`."""
+"""Deleting objects: the outcome of each key follows S3's response; without one it is `unknown`."""
 
 import base64
 import hashlib
@@ -26,11 +26,11 @@ def delete(bucket: Bucket, *keys: str) -> dict[str, KeyOutcome]:
     return dict(writer(bucket).delete_objects([make_object(key) for key in keys]))
 
 
-def test_batch_deletes_what_it_names_and_nothing_else(site: Bucket, proxy: FaultProxy) -> None:
+def test_batch_deletes_only_the_named_keys(site: Bucket, proxy: FaultProxy) -> None:
     for key in ("a/x", "a/y", "ab/x", "a", "b/x"):
         site.put(key)
     outcomes = delete(site, "a/x", "a/y")
-    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.DELETED}
     assert site.keys() == {"ab/x", "a", "b/x"}
     assert len(proxy.requests) == 1
 
@@ -39,12 +39,14 @@ def test_batch_deletes_what_it_names_and_nothing_else(site: Bucket, proxy: Fault
     "key",
     ["a/+", "a//x", "a/%2F", "a/&<>'\"", "a/é", "a/😀", "a/ b", "a/?x#y", "a/../b/x"],
 )
-def test_odd_keys_go_in_a_batch_as_they_are(site: Bucket, proxy: FaultProxy, key: str) -> None:
+def test_unusual_keys_are_sent_unchanged_in_a_batch(
+    site: Bucket, proxy: FaultProxy, key: str
+) -> None:
     site.put(key)
     site.put("b/x")
     assert delete(site, key)[key].outcome is ObjectOutcome.DELETED
     assert site.keys() == {"b/x"}
-    assert [one.method for one in proxy.requests] == ["POST"]
+    assert [request.method for request in proxy.requests] == ["POST"]
 
 
 @pytest.mark.parametrize(
@@ -52,41 +54,41 @@ def test_odd_keys_go_in_a_batch_as_they_are(site: Bucket, proxy: FaultProxy, key
     ["a/\r", "a/\x01", "a/\x00", "a/\ufffe", " a/x", "a/x ", "a/\t", "a/x\xa0", "\ufeffa/x",
      "a/x\u2028", "a/x  y", "a/cafe\u0301"],
 )  # fmt: skip
-def test_key_that_xml_cannot_carry_goes_alone_and_spoils_no_batch(
+def test_key_that_xml_cannot_carry_is_deleted_by_a_single_request(
     site: Bucket, proxy: FaultProxy, key: str
 ) -> None:
-    for one in (key, "a/x", "b/\x01"):
-        site.put(one)
+    for stored_key in (key, "a/x", "b/\x01"):
+        site.put(stored_key)
     outcomes = delete(site, key, "a/x")
-    assert {one.outcome for one in outcomes.values()} == {ObjectOutcome.DELETED}
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.DELETED}
     assert site.keys() == {"b/\x01"}
-    assert sorted(one.method for one in proxy.requests) == ["DELETE", "POST"]
+    assert sorted(request.method for request in proxy.requests) == ["DELETE", "POST"]
 
 
 @pytest.mark.parametrize("key", ["a/../b/\x01", " a/../b/x", "a/./x "])
-def test_key_that_neither_xml_nor_a_url_carries_is_kept(
+def test_key_that_neither_xml_nor_a_url_can_carry_is_not_deleted(
     site: Bucket, proxy: FaultProxy, key: str
 ) -> None:
     outcomes = delete(site, key, "a/x")
     assert outcomes[key].outcome is ObjectOutcome.FAILED
-    assert [one.batch_keys for one in proxy.requests] == [["a/x"]]
+    assert [request.batch_keys for request in proxy.requests] == [["a/x"]]
 
 
-NAMED = "<Deleted><Key>v1/x</Key>{}</Deleted>"
+DELETED = "<Deleted><Key>v1/x</Key>{}</Deleted>"
 
 
 @pytest.mark.parametrize(
     "xml",
     [
-        NAMED.format(""),
-        NAMED.format("<Other/>"),  # left to botocore's parser
-        NAMED.format("<VersionId>7</VersionId>"),
+        DELETED.format(""),
+        DELETED.format("<Other/>"),  # read by botocore's parser
+        DELETED.format("<VersionId>7</VersionId>"),
         "<Error><Key>v1/x</Key><Code>AccessDenied</Code></Error>",
         "<Error><Key>v1/x</Key><Code>NoSuchKey</Code></Error>",
     ],
 )
 @pytest.mark.parametrize("rest", ["", "<Deleted><Key>a/x</Key></Deleted>"])
-def test_answer_that_names_a_key_nobody_asked_to_delete_stops_the_run(
+def test_response_with_a_key_that_was_not_requested_stops_the_run(
     site: Bucket, proxy: FaultProxy, xml: str, rest: str
 ) -> None:
     proxy.answer("POST", "delete", f"<DeleteResult>{rest}{xml}</DeleteResult>")
@@ -102,12 +104,12 @@ def test_answer_that_names_a_key_nobody_asked_to_delete_stops_the_run(
     [
         ("<VersionId>7</VersionId>", False),
         ("<DeleteMarkerVersionId>7</DeleteMarkerVersionId>", False),
-        ("", False),  # found out by a listing
+        ("", False),  # resolved by a listing
         ("<VersionId>8</VersionId>", True),
         ("<DeleteMarkerVersionId>8</DeleteMarkerVersionId>", True),
     ],
 )
-def test_answer_that_names_another_version_stops_the_run(
+def test_response_with_another_version_stops_the_run(
     site: Bucket, proxy: FaultProxy, xml: str, *, is_stopped: bool
 ) -> None:
     body = f"<DeleteResult><Deleted><Key>a/x</Key>{xml}</Deleted></DeleteResult>"
@@ -117,9 +119,7 @@ def test_answer_that_names_another_version_stops_the_run(
     assert outcomes["a/x", "7"].should_stop_run is is_stopped
 
 
-def test_answer_to_a_probe_that_names_another_key_stops_the_run(
-    site: Bucket, proxy: FaultProxy
-) -> None:
+def test_probe_response_with_another_key_stops_the_run(site: Bucket, proxy: FaultProxy) -> None:
     proxy.ignores_probes = False
     proxy.answer("DELETE", "", error("NoSuchKey"), status=404)
     proxy.answer("POST", "delete", delete_result(["v1/x"]))
@@ -127,8 +127,10 @@ def test_answer_to_a_probe_that_names_another_key_stops_the_run(
         writer(site).probe_conditional_deletes("", Versioning.ENABLED)
 
 
-def test_key_with_a_line_break_goes_alone(site: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("DELETE", "/a/%0A$", status=204)  # the in-process S3 knows no such path
+def test_key_with_a_line_break_is_deleted_by_a_single_request(
+    site: Bucket, proxy: FaultProxy
+) -> None:
+    proxy.answer("DELETE", "/a/%0A$", status=204)  # the in-process S3 does not support such a path
     assert delete(site, "a/\n")["a/\n"].outcome is ObjectOutcome.DELETED
     assert len(proxy.requests) == 1
 
@@ -150,7 +152,7 @@ def test_key_with_a_line_break_goes_alone(site: Bucket, proxy: FaultProxy) -> No
         ("", ObjectOutcome.FAILED, False, False),
     ],
 )
-def test_error_of_one_key_is_that_keys_outcome(  # noqa: PLR0917 - a table's columns
+def test_error_of_a_key_decides_its_outcome(  # noqa: PLR0917 - a table's columns
     site: Bucket, proxy: FaultProxy, code: str, outcome, can_retry: bool, stops_run: bool
 ) -> None:
     proxy.answer("POST", "delete", delete_result(["a/x"], [("a/y", code)]))
@@ -170,7 +172,7 @@ def test_error_of_one_key_is_that_keys_outcome(  # noqa: PLR0917 - a table's col
         pytest.param("", ["unknown", "unknown"], id="an empty body"),
         pytest.param("<DeleteResult/>", ["unknown", "unknown"], id="an empty result"),
         pytest.param(HTML.partition("\n")[2], ["unknown", "unknown"], id="a login page"),
-        pytest.param(delete_result(["a/x"]), ["deleted", "unknown"], id="one left out"),
+        pytest.param(delete_result(["a/x"]), ["deleted", "unknown"], id="one missing"),
         pytest.param(
             delete_result(["a/x", "a/y"], [("a/y", "AccessDenied")]), ["deleted", "denied"],
             id="deleted and denied at once",
@@ -179,30 +181,30 @@ def test_error_of_one_key_is_that_keys_outcome(  # noqa: PLR0917 - a table's col
                      id="no key"),
     ],
 )  # fmt: skip
-def test_key_that_the_answer_does_not_speak_of_is_unknown(
+def test_key_missing_from_the_response_is_unknown(
     site: Bucket, proxy: FaultProxy, pauses: list[float], body: str, outcomes: list[str]
 ) -> None:
     proxy.answer("POST", "delete", body)
-    assert [one.outcome for one in delete(site, "a/x", "a/y").values()] == outcomes
+    assert [key_outcome.outcome for key_outcome in delete(site, "a/x", "a/y").values()] == outcomes
 
 
 @pytest.mark.parametrize(
     ("status", "body", "outcome", "stops_run"),
     [
         pytest.param(403, error("AccessDenied"), "denied", False, id="denied"),
-        pytest.param(404, "", "unknown", False, id="not found, by whom?"),
-        pytest.param(404, HTML, "unknown", False, id="not found, says a page"),
-        pytest.param(404, error("NoSuchKey"), "unknown", False, id="no such key, which?"),
+        pytest.param(404, "", "unknown", False, id="not found, empty body"),
+        pytest.param(404, HTML, "unknown", False, id="not found, HTML page"),
+        pytest.param(404, error("NoSuchKey"), "unknown", False, id="no such key"),
         pytest.param(404, error("NoSuchBucket"), "failed", True, id="no such bucket"),
         pytest.param(400, error("ExpiredToken"), "failed", True, id="expired"),
-        pytest.param(412, error("PreconditionFailed"), "unknown", False, id="changed, which?"),
-        pytest.param(503, error("SlowDown"), "failed", False, id="slow down, each time"),
+        pytest.param(412, error("PreconditionFailed"), "unknown", False, id="changed"),
+        pytest.param(503, error("SlowDown"), "failed", False, id="slow down"),
         pytest.param(200, error("InternalError"), "failed", False, id="an error in a 200"),
-        pytest.param(302, "", "unknown", True, id="sent elsewhere, where to?"),
-        pytest.param(200, "<DeleteResult><Deleted>", "failed", False, id="cut off"),
+        pytest.param(302, "", "unknown", True, id="redirect without a location"),
+        pytest.param(200, "<DeleteResult><Deleted>", "failed", False, id="truncated"),
     ],
 )
-def test_error_of_a_whole_batch_never_reads_as_gone(  # noqa: PLR0917 - a table's columns
+def test_error_of_a_batch_never_means_absent(  # noqa: PLR0917 - a table's columns
     site: Bucket,
     proxy: FaultProxy,
     pauses: list[float],
@@ -213,9 +215,9 @@ def test_error_of_a_whole_batch_never_reads_as_gone(  # noqa: PLR0917 - a table'
 ) -> None:
     proxy.answer("POST", "delete", body, status=status)
     outcomes = delete(site, "a/x", "a/y")
-    assert [one.outcome for one in outcomes.values()] == [outcome, outcome]
-    assert {one.should_stop_run for one in outcomes.values()} == {stops_run}
-    assert all(one.message for one in outcomes.values())
+    assert [key_outcome.outcome for key_outcome in outcomes.values()] == [outcome, outcome]
+    assert {key_outcome.should_stop_run for key_outcome in outcomes.values()} == {stops_run}
+    assert all(key_outcome.message for key_outcome in outcomes.values())
 
 
 @pytest.mark.parametrize(
@@ -232,36 +234,34 @@ def test_error_of_a_whole_batch_never_reads_as_gone(  # noqa: PLR0917 - a table'
         (500, error("InternalError"), "failed"),
     ],
 )
-def test_error_of_a_single_delete_is_that_keys_outcome(  # noqa: PLR0917 - a table's columns
+def test_error_of_a_single_request_decides_the_outcome(  # noqa: PLR0917 - a table's columns
     site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, outcome: str
 ) -> None:
     proxy.answer("DELETE", ".", body, status=status)
     assert delete(site, "a/\n")["a/\n"].outcome == outcome
 
 
-def test_lost_answer_is_unknown(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
+def test_lost_response_is_unknown(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
     proxy.drop("POST", "delete")
     proxy.drop("DELETE", ".")
     outcomes = delete(site, "a/x", "a/\n")
-    assert [one.outcome for one in outcomes.values()] == ["unknown", "unknown"]
+    assert [outcome.outcome for outcome in outcomes.values()] == ["unknown", "unknown"]
 
 
-def test_versioned_bucket_tells_the_delete_markers(bucket: Bucket) -> None:
+def test_delete_markers_of_a_versioned_bucket_are_returned(bucket: Bucket) -> None:
     bucket.enable_versioning()
     for key in ("a/x", "a/\r"):
         bucket.put(key)
     outcomes = delete(bucket, "a/x", "a/\r")
-    assert all(one.marker_version_id for one in outcomes.values())
+    assert all(outcome.marker_version_id for outcome in outcomes.values())
     assert bucket.versions() == [("a/\r", False), ("a/\r", True), ("a/x", False), ("a/x", True)]
 
 
-def test_slow_down_is_told_apart_from_other_reasons_to_come_again(
-    site: Bucket, proxy: FaultProxy
-) -> None:
+def test_only_slow_down_counts_as_throttled(site: Bucket, proxy: FaultProxy) -> None:
     errors = [("a/x", "SlowDown"), ("a/y", "InternalError")]
     proxy.answer("POST", "delete", delete_result([], errors))
     outcomes = delete(site, "a/x", "a/y")
-    assert [one.is_throttled for one in outcomes.values()] == [True, False]
+    assert [outcome.is_throttled for outcome in outcomes.values()] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -269,39 +269,43 @@ def test_slow_down_is_told_apart_from_other_reasons_to_come_again(
     [(501, "NotImplemented"), (405, "MethodNotAllowed"), (400, "MalformedXML"),
      (400, "InvalidArgument")],
 )  # fmt: skip
-def test_store_without_batches_is_asked_once_and_then_key_by_key(
+def test_store_without_batches_gets_one_batch_and_then_single_requests(
     site: Bucket, proxy: FaultProxy, status: int, code: str
 ) -> None:
     site.deploy("a", days=1, files=30)
     site.put("b/x")
     proxy.answer("POST", "delete", error(code), status=status)
-    face, keys = writer(site), sorted(site.keys() - {"b/x"})
+    bucket_writer, keys = writer(site), sorted(site.keys() - {"b/x"})
     for part in (keys[:20], keys[20:]):
-        outcomes = face.delete_objects([make_object(key) for key in part])
-        assert {key: one.outcome for key, one in outcomes.items()} == dict.fromkeys(part, "deleted")
+        outcomes = bucket_writer.delete_objects([make_object(key) for key in part])
+        assert {key: outcome.outcome for key, outcome in outcomes.items()} == dict.fromkeys(
+            part, "deleted"
+        )
     assert site.keys() == {"b/x"}
     assert len(proxy.find_requests("POST")) == 1
     assert len(proxy.find_requests("DELETE")) == 30
 
 
-def test_error_after_a_batch_that_was_answered_is_no_lack_of_batches(
+def test_error_after_a_successful_batch_does_not_end_batches(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    face = writer(site)
-    face.delete_objects([make_object("a/x")])
+    bucket_writer = writer(site)
+    bucket_writer.delete_objects([make_object("a/x")])
     proxy.answer("POST", "delete", error("MalformedXML"), status=400)
-    assert face.delete_objects([make_object("a/y")])["a/y"].outcome is ObjectOutcome.FAILED
+    assert bucket_writer.delete_objects([make_object("a/y")])["a/y"].outcome is ObjectOutcome.FAILED
     assert proxy.find_requests("DELETE") == []
 
 
-def test_single_requests_end_when_no_other_would_fare_better(
+def test_single_requests_end_after_an_error_that_stops_the_run(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     proxy.answer("POST", "delete", error("NotImplemented"), status=501)
     proxy.answer("DELETE", ".", error("ExpiredToken"), status=400)
     outcomes = delete(site, *(f"a/{number}" for number in range(100)))
     assert len(outcomes) == 100
-    assert {(one.outcome, one.should_stop_run) for one in outcomes.values()} == {("failed", True)}
+    assert {(outcome.outcome, outcome.should_stop_run) for outcome in outcomes.values()} == {
+        ("failed", True)
+    }
     assert len(proxy.find_requests("DELETE")) < 10
 
 
@@ -312,31 +316,31 @@ def test_single_requests_end_when_no_other_would_fare_better(
         error("InvalidRequest", "Missing required header for this request: Content-MD5"),
     ],
 )
-def test_server_that_wants_an_md5_gets_it_from_then_on(
+def test_server_that_requires_an_md5_gets_it_from_then_on(
     site: Bucket, proxy: FaultProxy, body: str
 ) -> None:
     for key in ("a/x", "a/y"):
         site.put(key)
     proxy.answer("POST", "delete", body, status=400, nth=1)
-    face = writer(site)
+    bucket_writer = writer(site)
     for key in ("a/x", "a/y"):
-        assert face.delete_objects([make_object(key)])[key].outcome is ObjectOutcome.DELETED
+        assert (
+            bucket_writer.delete_objects([make_object(key)])[key].outcome is ObjectOutcome.DELETED
+        )
     first, *later = proxy.requests
     assert "Content-MD5" not in first.headers
     assert len(later) == 2
-    for one in later:
-        digest = hashlib.md5(one.body, usedforsecurity=False).digest()
-        assert one.headers["Content-MD5"] == base64.b64encode(digest).decode()
-        assert "content-md5" in one.headers["Authorization"]
+    for request in later:
+        digest = hashlib.md5(request.body, usedforsecurity=False).digest()
+        assert request.headers["Content-MD5"] == base64.b64encode(digest).decode()
+        assert "content-md5" in request.headers["Authorization"]
 
 
-def test_no_request_ever_bypasses_a_lock_or_asks_for_silence(
-    site: Bucket, proxy: FaultProxy
-) -> None:
+def test_no_request_bypasses_a_lock_or_is_quiet(site: Bucket, proxy: FaultProxy) -> None:
     delete(site, "a/x", "a/\x01")
-    for one in proxy.deletions:
-        assert "bypass" not in str(one.headers).lower()
-        assert b"<Quiet>true" not in one.body
+    for request in proxy.deletions:
+        assert "bypass" not in str(request.headers).lower()
+        assert b"<Quiet>true" not in request.body
 
 
 @pytest.mark.parametrize(
@@ -358,16 +362,14 @@ def test_aborting_an_upload_has_an_outcome(  # noqa: PLR0917 - a table's columns
     assert writer(site).abort_upload("a/x", "u1").outcome == outcome
 
 
-def test_lost_answer_to_an_abort_is_unknown(
+def test_lost_response_to_an_abort_is_unknown(
     site: Bucket, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     proxy.drop("DELETE", ".")
     assert writer(site).abort_upload("a/x", "u1").outcome is ObjectOutcome.UNKNOWN
 
 
-def test_abort_without_an_id_would_be_a_deletion_and_is_not_sent(
-    site: Bucket, proxy: FaultProxy
-) -> None:
+def test_abort_without_an_upload_id_is_not_sent(site: Bucket, proxy: FaultProxy) -> None:
     with pytest.raises(GateError):
         writer(site).abort_upload("a/x", "")
     assert proxy.requests == []

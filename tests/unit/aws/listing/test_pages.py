@@ -53,7 +53,7 @@ WRONG_PAGES = {
 
 
 @pytest.mark.parametrize("body", WRONG_PAGES.values(), ids=WRONG_PAGES)
-def test_page_that_cannot_be_trusted_is_an_error_that_says_where(
+def test_invalid_page_is_an_error_with_its_address(
     site: Bucket, proxy: FaultProxy, body: str
 ) -> None:
     site.deploy("a", days=1)

@@ -1,4 +1,4 @@
-"""Versions: a listing that can't be trusted is an error, and only what has an id is removed."""
+"""Listing and removing versions: an invalid page is an error; a removal needs a version ID."""
 
 import pytest
 
@@ -13,33 +13,33 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 
-def reader(bucket: Bucket) -> BucketReader:
+def make_reader(bucket: Bucket) -> BucketReader:
     return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
 
 
-def listed(bucket: Bucket, prefix: str = "a/") -> list[StoredVersion]:
-    return [one for page in reader(bucket).list_versions(prefix) for one in page]
+def list_versions(bucket: Bucket, prefix: str = "a/") -> list[StoredVersion]:
+    return [version for page in make_reader(bucket).list_versions(prefix) for version in page]
 
 
-def remover(bucket: Bucket) -> VersionRemover:
-    return reader(bucket).open_version_remover()
+def make_remover(bucket: Bucket) -> VersionRemover:
+    return make_reader(bucket).open_version_remover()
 
 
-def version(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
+def format_version(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
     return (
         f"<Version><Key>{key}</Key><VersionId>{number}</VersionId><IsLatest>{latest}</IsLatest>"
         f'<LastModified>{when}</LastModified><ETag>"e"</ETag><Size>1</Size></Version>'
     )
 
 
-def marker(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
+def format_marker(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
     return (
         f"<DeleteMarker><Key>{key}</Key><VersionId>{number}</VersionId>"
         f"<IsLatest>{latest}</IsLatest><LastModified>{when}</LastModified></DeleteMarker>"
     )
 
 
-def listing(*entries: str, more: str = "false", key: str = "", number: str = "") -> str:
+def format_page(*entries: str, more: str = "false", key: str = "", number: str = "") -> str:
     markers = f"<NextKeyMarker>{key}</NextKeyMarker>" if key else ""
     markers += f"<NextVersionIdMarker>{number}</NextVersionIdMarker>" if number else ""
     return (
@@ -49,14 +49,14 @@ def listing(*entries: str, more: str = "false", key: str = "", number: str = "")
 
 
 def list_folders(bucket: Bucket, prefix: str) -> list[frozenset[str]]:
-    return [*reader(bucket).list_version_folders(prefix)]
+    return [*make_reader(bucket).list_version_folders(prefix)]
 
 
-def folders(*names: str) -> str:
+def format_folders(*names: str) -> str:
     return "".join(f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" for name in names)
 
 
-def test_folders_that_begin_so_are_listed_if_all_in_them_is_deleted(bucket: Bucket) -> None:
+def test_folder_is_listed_even_if_all_its_objects_are_deleted(bucket: Bucket) -> None:
     bucket.enable_versioning()
     for key in ("app/a/x", "app/ab/x", "app/ab/y/z", "app/ab.txt", "app/b/x", "ab/x"):
         bucket.put(key)
@@ -66,14 +66,18 @@ def test_folders_that_begin_so_are_listed_if_all_in_them_is_deleted(bucket: Buck
     assert list_folders(bucket, "app/c") == [frozenset()]
 
 
-def test_page_that_ends_with_a_folder_is_followed_by_its_name_alone(
+def test_page_after_a_folder_is_requested_without_a_version_id_marker(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    proxy.answer("GET", "versions", listing(folders("a1/"), more="true", key="a1/"), nth=1)
-    proxy.answer("GET", "versions", listing(version("a2", "v"), more="true", key="a2", number="v"),
-                 nth=2)  # fmt: skip
-    proxy.answer("GET", "versions", listing(folders("a3/"), more="true", key="a3/"), nth=3)
-    proxy.answer("GET", "versions", listing(folders("a4/")), nth=4)
+    proxy.answer(
+        "GET", "versions", format_page(format_folders("a1/"), more="true", key="a1/"), nth=1
+    )
+    second = format_page(format_version("a2", "v"), more="true", key="a2", number="v")
+    proxy.answer("GET", "versions", second, nth=2)
+    proxy.answer(
+        "GET", "versions", format_page(format_folders("a3/"), more="true", key="a3/"), nth=3
+    )
+    proxy.answer("GET", "versions", format_page(format_folders("a4/")), nth=4)
     assert list_folders(site, "a") == [{"a1/"}, frozenset(), {"a3/"}, {"a4/"}]
     targets = [request.target for request in proxy.requests]
     assert ["version-id-marker" in target for target in targets] == [False, False, True, False]
@@ -82,79 +86,84 @@ def test_page_that_ends_with_a_folder_is_followed_by_its_name_alone(
 def test_folders_are_listed_by_a_server_that_ignores_the_delimiter(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    entries = [version("a1/x", "1"), marker("a1/y/z", "2"), marker("a2/x", "3"), version("a3", "4")]
-    proxy.answer("GET", "versions", listing(*entries))
+    entries = [
+        format_version("a1/x", "1"),
+        format_marker("a1/y/z", "2"),
+        format_marker("a2/x", "3"),
+        format_version("a3", "4"),
+    ]
+    proxy.answer("GET", "versions", format_page(*entries))
     assert list_folders(site, "a") == [{"a1/", "a2/"}]
 
 
 @pytest.mark.parametrize("name", ["b/", "a1", "a1/b/", "A1/", "a1//", ""])
-def test_folder_that_is_not_there_is_an_error(site: Bucket, proxy: FaultProxy, name: str) -> None:
-    proxy.answer("GET", "versions", listing(folders(name)))
+def test_folder_outside_the_prefix_is_an_error(site: Bucket, proxy: FaultProxy, name: str) -> None:
+    proxy.answer("GET", "versions", format_page(format_folders(name)))
     with pytest.raises(ListingError):
         list_folders(site, "a")
 
 
-def test_every_version_and_marker_is_listed_with_what_it_is(bucket: Bucket) -> None:
+def test_every_version_and_marker_is_listed_with_its_attributes(bucket: Bucket) -> None:
     bucket.enable_versioning()
     bucket.put("a/x", body=b"one")
     bucket.put("a/x", body=b"three")
     bucket.client.delete_object(Bucket=bucket.name, Key="a/x")
     bucket.put("ab/x")
-    newest, *older = listed(bucket)
+    newest, *older = list_versions(bucket)
     assert (newest.key, newest.is_delete_marker, newest.is_latest) == ("a/x", True, True)
     assert (newest.etag, newest.size_bytes) == ("", 0)
-    assert {(one.is_delete_marker, one.is_latest) for one in older} == {(False, False)}
-    assert {one.size_bytes for one in older} == {3, 5}
-    assert all(one.etag and one.version_id for one in older)
+    assert {(version.is_delete_marker, version.is_latest) for version in older} == {(False, False)}
+    assert {version.size_bytes for version in older} == {3, 5}
+    assert all(version.etag and version.version_id for version in older)
 
 
 @pytest.mark.parametrize("key", ["a/+", "a/b c", "a/%2F", "a/&<c>", "a/é", "a/😀", "a//b"])
-def test_odd_keys_come_back_as_they_are(bucket: Bucket, key: str) -> None:
+def test_unusual_keys_are_listed_unchanged(bucket: Bucket, key: str) -> None:
     bucket.enable_versioning()
     bucket.put(key)
-    assert [one.key for one in listed(bucket)] == [key]
+    assert [version.key for version in list_versions(bucket)] == [key]
 
 
 def test_key_that_xml_cannot_carry_is_decoded(site: Bucket, proxy: FaultProxy) -> None:
-    body = listing("<EncodingType>url</EncodingType>", version("a/%01+%2B", "1"))
+    body = format_page("<EncodingType>url</EncodingType>", format_version("a/%01+%2B", "1"))
     proxy.answer("GET", "versions.*encoding-type=url", body)
-    assert [one.key for one in listed(site)] == ["a/\x01 +"]
+    assert [version.key for version in list_versions(site)] == ["a/\x01 +"]
 
 
 def test_every_page_is_read(bucket: Bucket) -> None:
     bucket.enable_versioning()
     bucket.deploy("a", days=1, files=1001)
     bucket.deploy("a", days=0, files=1001)
-    assert len({(one.key, one.version_id) for one in listed(bucket)}) == 2002
+    assert len({(version.key, version.version_id) for version in list_versions(bucket)}) == 2002
 
 
-def test_order_of_versions_and_markers_is_the_one_that_they_were_stored_in(
+def test_versions_and_markers_are_listed_from_newest_to_oldest(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     entries = [
-        marker("a/x", "5", latest="true"),
-        version("a/x", "4", when="2026-11-01T00:00:00Z"),
-        marker("a/x", "3"),
-        version("a/x", "2"),
-        version("a/y", "1"),
+        format_marker("a/x", "5", latest="true"),
+        format_version("a/x", "4", when="2026-11-01T00:00:00Z"),
+        format_marker("a/x", "3"),
+        format_version("a/x", "2"),
+        format_version("a/y", "1"),
     ]
-    proxy.answer("GET", "versions", listing(*entries))
-    assert [one.version_id for one in listed(site)] == ["5", "4", "3", "2", "1"]
+    proxy.answer("GET", "versions", format_page(*entries))
+    assert [version.version_id for version in list_versions(site)] == ["5", "4", "3", "2", "1"]
 
 
-def test_server_that_parts_versions_from_markers_is_read_by_time(
+def test_versions_listed_apart_from_markers_are_ordered_by_time(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     entries = [
-        version("a/x", "1", when="2026-11-01T00:00:00Z"),
-        version("a/x", "3", when="2026-11-03T00:00:00Z"),
-        version("a/y", "6"),
-        marker("a/x", "2", when="2026-11-02T00:00:00Z"),
-        marker("a/x", "4", when="2026-11-03T00:00:00Z"),
-        marker("a/x", "5", when="2026-11-03T00:00:00Z", latest="true"),
+        format_version("a/x", "1", when="2026-11-01T00:00:00Z"),
+        format_version("a/x", "3", when="2026-11-03T00:00:00Z"),
+        format_version("a/y", "6"),
+        format_marker("a/x", "2", when="2026-11-02T00:00:00Z"),
+        format_marker("a/x", "4", when="2026-11-03T00:00:00Z"),
+        format_marker("a/x", "5", when="2026-11-03T00:00:00Z", latest="true"),
     ]
-    proxy.answer("GET", "versions", listing(*entries))
-    assert [one.version_id for one in listed(site)] == ["5", "4", "3", "2", "1", "6"]
+    proxy.answer("GET", "versions", format_page(*entries))
+    assert [version.version_id for version in list_versions(site)] == ["5", "4", "3", "2", "1", "6"]
 
 
 WRONG_PAGES = {
@@ -163,30 +172,32 @@ WRONG_PAGES = {
     "JSON": "{}",
     "another listing": "<ListBucketResult/>",
     "no content": "<ListVersionsResult/>",
-    "no marker": listing(version("a/x", "1"), more="true"),
-    "oddly more": listing(version("a/x", "1"), more="yes"),
-    "no more, yet": listing(version("a/x", "1"), key="a/x"),
-    "a loop": listing(version("a/x", "1"), more="true", key="a/x", number="1"),
-    "outside": listing(version("b/x", "1")),
-    "nearly": listing(marker("ab/x", "1")),
-    "no version id": listing(version("a/x", "")),
-    "time": listing(version("a/x", "1", when="1970-01-01T00:00:00Z")),
-    "time zone": listing(marker("a/x", "1", when=TIME[:-1])),
-    "short": listing("<Version><Key>a/x</Key></Version>"),
-    "latest or not": listing(version("a/x", "1").replace("<IsLatest>false</IsLatest>", "")),
-    "comment": listing("<!--<Version >-->", version("a/x", "1")),
-    "a comment alone": listing("<!--<Version >-->"),
-    "an entry of nothing": listing("<Version/>"),
+    "no marker": format_page(format_version("a/x", "1"), more="true"),
+    "oddly more": format_page(format_version("a/x", "1"), more="yes"),
+    "no more, yet": format_page(format_version("a/x", "1"), key="a/x"),
+    "a loop": format_page(format_version("a/x", "1"), more="true", key="a/x", number="1"),
+    "outside": format_page(format_version("b/x", "1")),
+    "nearly": format_page(format_marker("ab/x", "1")),
+    "no version id": format_page(format_version("a/x", "")),
+    "time": format_page(format_version("a/x", "1", when="1970-01-01T00:00:00Z")),
+    "time zone": format_page(format_marker("a/x", "1", when=TIME[:-1])),
+    "short": format_page("<Version><Key>a/x</Key></Version>"),
+    "latest or not": format_page(
+        format_version("a/x", "1").replace("<IsLatest>false</IsLatest>", "")
+    ),
+    "comment": format_page("<!--<Version >-->", format_version("a/x", "1")),
+    "a comment alone": format_page("<!--<Version >-->"),
+    "an entry of nothing": format_page("<Version/>"),
 }
 
 
 @pytest.mark.parametrize("body", WRONG_PAGES.values(), ids=WRONG_PAGES)
-def test_page_that_cannot_be_trusted_is_an_error_that_says_where(
+def test_invalid_page_is_an_error_with_its_address(
     site: Bucket, proxy: FaultProxy, body: str
 ) -> None:
     proxy.answer("GET", "versions", body)
     with pytest.raises(ListingError) as caught:
-        listed(site)
+        list_versions(site)
     assert f"s3://{site.name}/a/" in caught.value.message
     assert caught.value.hint
 
@@ -197,74 +208,72 @@ def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy) -> None:
         proxy.forget_rules()
         proxy.answer("GET", "versions", body)
         with pytest.raises(ListingError) as caught:
-            listed(site)
+            list_versions(site)
         cases.append((case, caught.value))
     assert_messages(__file__, cases)
 
 
-def test_error_on_a_later_page_is_not_the_end(site: Bucket, proxy: FaultProxy) -> None:
+def test_error_on_a_later_page_is_not_taken_for_the_end(site: Bucket, proxy: FaultProxy) -> None:
     site.enable_versioning()
     site.deploy("a", days=1, files=1001)
     proxy.answer("GET", "key-marker=a", error("AccessDenied"), status=403)
     with pytest.raises(DeniedError):
-        listed(site)
+        list_versions(site)
 
 
-def test_cut_off_page_is_an_error(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
+def test_truncated_page_is_an_error(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
     site.deploy("a", days=1)
     proxy.rewrite("GET", "versions", lambda body: body[: len(body) // 2])
     with pytest.raises(AccessError):
-        listed(site)
+        list_versions(site)
 
 
 @pytest.mark.parametrize("key", ["a/x", "a/\x01"])
-def test_removing_a_marker_brings_back_the_version_below(bucket: Bucket, key: str) -> None:
+def test_removing_a_marker_restores_the_version_below(bucket: Bucket, key: str) -> None:
     bucket.enable_versioning()
     bucket.put(key, body=b"here")
-    made = bucket.client.delete_object(Bucket=bucket.name, Key=key)["VersionId"]
-    (said,) = remover(bucket).remove_versions([(key, made)]).values()
-    assert (said.outcome, said.marker_version_id) == (ObjectOutcome.DELETED, "")
+    marker_id = bucket.client.delete_object(Bucket=bucket.name, Key=key)["VersionId"]
+    (outcome,) = make_remover(bucket).remove_versions([(key, marker_id)]).values()
+    assert (outcome.outcome, outcome.marker_version_id) == (ObjectOutcome.DELETED, "")
     assert bucket.content()[key][0] == b"here"
 
 
-def test_marker_removed_alone_is_not_told_as_one_that_was_made(
-    site: Bucket, proxy: FaultProxy
-) -> None:
+def test_marker_removed_alone_is_not_reported_as_created(site: Bucket, proxy: FaultProxy) -> None:
     removed = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
     proxy.answer("DELETE", "versionId=m1", status=204, headers=removed)
-    (said,) = remover(site).remove_versions([("a/\x01", "m1")]).values()
-    assert (said.outcome, said.marker_version_id) == (ObjectOutcome.DELETED, "")
+    (outcome,) = make_remover(site).remove_versions([("a/\x01", "m1")]).values()
+    assert (outcome.outcome, outcome.marker_version_id) == (ObjectOutcome.DELETED, "")
 
 
-def test_removing_a_version_takes_that_one_alone(bucket: Bucket) -> None:
+def test_removing_a_version_removes_no_other(bucket: Bucket) -> None:
     bucket.enable_versioning()
     for body in (b"1", b"2", b"3"):
         bucket.put("a/x", body=body)
-    before = listed(bucket)
+    before = list_versions(bucket)
     middle = before[1]
-    remover(bucket).remove_versions([(middle.key, middle.version_id)])
-    assert listed(bucket) == [one for one in before if one is not middle]
+    make_remover(bucket).remove_versions([(middle.key, middle.version_id)])
+    assert list_versions(bucket) == [version for version in before if version is not middle]
 
 
 @pytest.mark.parametrize("version_id", ["", "null"])
-def test_removal_that_names_no_version_is_refused_whole(
+def test_removal_without_a_version_id_sends_nothing(
     site: Bucket, proxy: FaultProxy, version_id: str
 ) -> None:
     with pytest.raises(GateError):
-        remover(site).remove_versions([("a/x", "v1"), ("a/y", version_id)])
+        make_remover(site).remove_versions([("a/x", "v1"), ("a/y", version_id)])
     assert proxy.requests == []
 
 
-def test_null_version_may_be_named_on_purpose(site: Bucket, proxy: FaultProxy) -> None:
+def test_null_version_is_removed_only_if_allowed(site: Bucket, proxy: FaultProxy) -> None:
     site.put("a/x")
-    outcomes = remover(site).remove_versions([("a/x", "null")], is_null_allowed=True)
+    outcomes = make_remover(site).remove_versions([("a/x", "null")], is_null_allowed=True)
     assert outcomes["a/x", "null"].outcome is ObjectOutcome.DELETED
     assert b"<VersionId>null</VersionId>" in proxy.requests[0].body
     with pytest.raises(GateError):
-        remover(site).remove_versions([("a/x", "")], is_null_allowed=True)
+        make_remover(site).remove_versions([("a/x", "")], is_null_allowed=True)
 
 
-def entry(key: str, number: str, kind: str = "Deleted", more: str = "") -> str:
+def format_result(key: str, number: str, kind: str = "Deleted", more: str = "") -> str:
     named = f"<VersionId>{number}</VersionId>" if number else ""
     return f"<{kind}><Key>{key}</Key>{named}{more}</{kind}>"
 
@@ -272,45 +281,49 @@ def entry(key: str, number: str, kind: str = "Deleted", more: str = "") -> str:
 @pytest.mark.parametrize(
     ("body", "outcomes"),
     [
-        pytest.param(entry("a/x", "1") + entry("a/x", "2"), ["deleted", "deleted"], id="both"),
-        pytest.param(entry("a/x", "1"), ["deleted", "unknown"], id="one left out"),
-        pytest.param(entry("a/x", "3"), ["unknown", "unknown"], id="another version"),
-        pytest.param(entry("a/x", ""), ["unknown", "unknown"], id="which version?"),
         pytest.param(
-            entry("a/x", "", more="<DeleteMarkerVersionId>2</DeleteMarkerVersionId>"),
-            ["unknown", "deleted"], id="a marker's id alone",
+            format_result("a/x", "1") + format_result("a/x", "2"), ["deleted", "deleted"], id="both"
+        ),
+        pytest.param(format_result("a/x", "1"), ["deleted", "unknown"], id="one missing"),
+        pytest.param(format_result("a/x", "3"), ["unknown", "unknown"], id="another version"),
+        pytest.param(format_result("a/x", ""), ["unknown", "unknown"], id="no version ID"),
+        pytest.param(
+            format_result("a/x", "", more="<DeleteMarkerVersionId>2</DeleteMarkerVersionId>"),
+            ["unknown", "deleted"], id="only a marker ID",
         ),
         pytest.param(
-            entry("a/x", "1", "Error", "<Code>AccessDenied</Code>") + entry("a/x", "2"),
+            format_result("a/x", "1", "Error", "<Code>AccessDenied</Code>")
+            + format_result("a/x", "2"),
             ["denied", "deleted"], id="one is locked",
         ),
         pytest.param(
-            entry("a/x", "", "Error", "<Code>AccessDenied</Code>") + entry("a/x", "2"),
-            ["denied", "denied"], id="which is locked?",
+            format_result("a/x", "", "Error", "<Code>AccessDenied</Code>")
+            + format_result("a/x", "2"),
+            ["denied", "denied"], id="locked, no version ID",
         ),
         pytest.param(
-            entry("a/x", "3", "Error", "<Code>AccessDenied</Code>"), ["unknown", "unknown"],
+            format_result("a/x", "3", "Error", "<Code>AccessDenied</Code>"), ["unknown", "unknown"],
             id="another version is locked",
         ),
         pytest.param(
-            entry("a/x", "2", "Error", "<Code>NoSuchVersion</Code>"), ["unknown", "absent"],
-            id="gone",
+            format_result("a/x", "2", "Error", "<Code>NoSuchVersion</Code>"), ["unknown", "absent"],
+            id="absent",
         ),
     ],
 )  # fmt: skip
-def test_answer_is_matched_by_key_and_version(
+def test_response_is_matched_by_key_and_version(
     site: Bucket, proxy: FaultProxy, body: str, outcomes: list[str]
 ) -> None:
     proxy.answer("POST", "delete", delete_result().replace("></", f">{body}</"))
-    said = remover(site).remove_versions([("a/x", "1"), ("a/x", "2")])
-    assert [one.outcome for one in said.values()] == outcomes
-    assert not any(one.marker_version_id for one in said.values())
+    removed = make_remover(site).remove_versions([("a/x", "1"), ("a/x", "2")])
+    assert [outcome.outcome for outcome in removed.values()] == outcomes
+    assert not any(outcome.marker_version_id for outcome in removed.values())
 
 
-def test_bucket_that_wants_mfa_denies_all(site: Bucket, proxy: FaultProxy) -> None:
-    told = "Mfa Authentication must be used for this request"
-    proxy.answer("POST", "delete", error("AccessDenied", told), status=403)
-    said = remover(site).remove_versions([("a/x", "1"), ("a/y", "2")])
-    assert {(one.outcome, one.message) for one in said.values()} == {
-        ("denied", f"AccessDenied: {told}")
+def test_bucket_with_mfa_delete_denies_all(site: Bucket, proxy: FaultProxy) -> None:
+    text = "Mfa Authentication must be used for this request"
+    proxy.answer("POST", "delete", error("AccessDenied", text), status=403)
+    removed = make_remover(site).remove_versions([("a/x", "1"), ("a/y", "2")])
+    assert {(outcome.outcome, outcome.message) for outcome in removed.values()} == {
+        ("denied", f"AccessDenied: {text}")
     }

@@ -1,4 +1,4 @@
-"""Where journals are stored in a bucket: in the target's own folder for them, and nowhere else."""
+"""Where journals are stored in a bucket: only in the journal folder of the target."""
 
 import re
 
@@ -17,10 +17,10 @@ from tests.support.golden import assert_messages
 
 @pytest.mark.parametrize("prefix", ["", "app/", "a/.ci3/journals/b/"])
 @pytest.mark.parametrize("end", ["/", ""])
-def test_address_that_a_run_tells_is_read_again(prefix, end):
-    place = JournalLocation.for_run("my-site", prefix, "20261123T100000Z-1a2b")
-    assert place.url == f"s3://my-site/{prefix}.ci3/journals/20261123T100000Z-1a2b/"
-    assert JournalLocation.parse(place.url.rstrip("/") + end) == place
+def test_url_of_a_run_is_parsed_to_the_same_location(prefix, end):
+    location = JournalLocation.for_run("my-site", prefix, "20261123T100000Z-1a2b")
+    assert location.url == f"s3://my-site/{prefix}.ci3/journals/20261123T100000Z-1a2b/"
+    assert JournalLocation.parse(location.url.rstrip("/") + end) == location
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_address_that_a_run_tells_is_read_again(prefix, end):
         "s3:/my-site/.ci3/journals/run/",
     ],
 )
-def test_what_is_no_address_of_a_journal_is_refused(text):
+def test_invalid_journal_url_is_refused(text):
     with pytest.raises(SettingsError, match=re.escape(text)):
         JournalLocation.parse(text)
 
 
 @pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".hidden", "é"])
-def test_what_is_no_runs_id_is_refused(run_id):
+def test_invalid_run_id_is_refused(run_id):
     with pytest.raises(SettingsError, match=f"^{re.escape(repr(run_id))} "):
         JournalLocation.for_run("my-site", "", run_id)
 
@@ -49,7 +49,7 @@ def test_what_is_no_runs_id_is_refused(run_id):
     "text",
     ["", "j.jsonl", "s3://", "s3://my-site/app/.ci3/journals/", "s3://my-site/app/.ci3/journals"],
 )
-def test_target_may_store_its_journals_in_its_own_folder_or_in_a_file(text):
+def test_journal_in_the_targets_journal_folder_or_in_a_file_is_allowed(text):
     require_own_journal_folder(text, "my-site", "app/")
 
 
@@ -67,13 +67,13 @@ def test_target_may_store_its_journals_in_its_own_folder_or_in_a_file(text):
         "s3://my-site/app/x/.ci3/journals/",
     ],
 )
-def test_journal_is_not_stored_where_it_could_be_in_a_deployment_or_be_one(text):
+def test_journal_in_any_other_folder_is_refused(text):
     assert is_s3_url(text)
     with pytest.raises(SettingsError, match=r"s3://my-site/app/\.ci3/journals/"):
         require_own_journal_folder(text, "my-site", "app/")
 
 
-def test_parts_sort_as_their_numbers_do():
+def test_part_names_sort_by_part_number():
     numbers = [1, 2, 9, 10, 99, 100, 12345]
     names = [format_part_name(number) for number in numbers]
     assert sorted(names) == names

@@ -1,4 +1,4 @@
-"""What a resumed run may delete: a half-deleted deployment against what was approved."""
+"""What a resumed run may delete of the deployments that were approved."""
 
 from dataclasses import replace
 
@@ -30,14 +30,14 @@ from tests.support.golden import assert_messages
 from tests.support.messages import numbers_in
 
 OBJECTS = tuple(
-    make_object(f"old/{name}", at=days_ago(9 + at), size_bytes=at, etag=f'"{name}"')
-    for at, name in enumerate("abcd")
+    make_object(f"old/{name}", at=days_ago(9 + index), size_bytes=index, etag=f'"{name}"')
+    for index, name in enumerate("abcd")
 )
 (APPROVED,) = approved_by_prefix([summarize_folder("old", "old/", OBJECTS)]).values()
 
 
-def entry(one, outcome=ObjectOutcome.DELETED, **changes) -> JournalEntry:
-    fields = {name: getattr(one, name) for name in ("key", "etag", "size_bytes", "modified_at")}
+def make_entry(item, outcome=ObjectOutcome.DELETED, **changes) -> JournalEntry:
+    fields = {name: getattr(item, name) for name in ("key", "etag", "size_bytes", "modified_at")}
     return JournalEntry(outcome=outcome, **(fields | changes))
 
 
@@ -45,7 +45,7 @@ A, B, C, D = OBJECTS
 
 
 @pytest.mark.parametrize(
-    ("left", "journaled", "is_so"),
+    ("remaining", "journaled", "is_expected"),
     [
         ((A, B, C, D), (), True),
         ((C, D), (A, B), True),
@@ -63,78 +63,90 @@ A, B, C, D = OBJECTS
         ((A._replace(modified_at=days_ago(1)), C, D), (A, B), False),
     ],
 )
-def test_what_is_left_and_what_went_by_the_run_must_make_what_was_approved(left, journaled, is_so):
-    assert has_only_own_deletions(APPROVED, left, [entry(one) for one in journaled]) is is_so
+def test_remaining_and_journaled_objects_must_add_up_to_the_approved_ones(
+    remaining, journaled, is_expected
+):
+    assert (
+        has_only_own_deletions(APPROVED, remaining, [make_entry(item) for item in journaled])
+        is is_expected
+    )
 
 
 @given(st.sets(st.sampled_from(OBJECTS)), st.sets(st.sampled_from(OBJECTS)))
-def test_object_that_is_neither_left_nor_journaled_went_without_the_run(left, journaled):
-    is_whole = left | journaled == set(OBJECTS)
+def test_object_that_neither_remains_nor_is_journaled_was_not_deleted_by_the_run(
+    remaining, journaled
+):
+    is_complete = remaining | journaled == set(OBJECTS)
     assert (
-        has_only_own_deletions(APPROVED, tuple(left), [entry(one) for one in journaled]) is is_whole
+        has_only_own_deletions(APPROVED, tuple(remaining), [make_entry(item) for item in journaled])
+        is is_complete
     )
 
 
-def test_of_several_versions_that_went_for_good_the_newest_was_the_one_that_was_listed():
-    older = entry(A._replace(etag='"was"', modified_at=days_ago(99)), is_permanent=True)
-    marker = entry(
+def test_newest_of_several_permanently_deleted_versions_counts_as_the_listed_one():
+    older = make_entry(A._replace(etag='"was"', modified_at=days_ago(99)), is_permanent=True)
+    marker = make_entry(
         make_object("old/hidden", at=days_ago(1)), is_permanent=True, is_delete_marker=True
     )
-    hidden = entry(make_object("old/hidden", at=days_ago(50)), is_permanent=True)
-    versions = [entry(A, is_permanent=True), older, marker, hidden]
+    hidden_version = make_entry(make_object("old/hidden", at=days_ago(50)), is_permanent=True)
+    versions = [make_entry(A, is_permanent=True), older, marker, hidden_version]
     assert has_only_own_deletions(APPROVED, (B, C, D), versions)
-    assert not has_only_own_deletions(APPROVED, (B, C, D), [older, marker, hidden])
+    assert not has_only_own_deletions(APPROVED, (B, C, D), [older, marker, hidden_version])
 
 
-# The plan for what is left.
+# The plan for the remaining deployments.
 
 
 X, Y, Z = deployment("x", 30), deployment("y", 20), deployment("z", 1)
 
 
-def left(*decisions, approved=(X, Y), unchanged=(), ignored=(), refusals=(), **more):
+def resume(*decisions, approved=(X, Y), unchanged=(), ignored=(), refusals=(), **options):
     fresh = plan(*decisions, ignored=ignored, refusals=refusals)
     return plan_resume(
-        fresh, approved_by_prefix(approved), unchanged, run_label="the run r", **more
+        fresh, approved_by_prefix(approved), unchanged, run_label="the run r", **options
     )
 
 
-def actions(found):
-    return {one.deployment.name: (str(one.action), one.reasons[0].code)
-            for one in found.plan.decisions}  # fmt: skip
+def list_actions(resumed):
+    return {
+        decision.deployment.name: (str(decision.action), decision.reasons[0].code)
+        for decision in resumed.plan.decisions
+    }
 
 
-def test_nothing_is_deleted_but_what_was_approved_and_is_as_it_was():
+def test_only_approved_and_unchanged_deployments_are_deleted():
     w = deployment("w", 40)
     changed = deployment("y", 20, size_bytes=2000)
-    found = left(kept(Z), to_delete(changed), to_delete(X), to_delete(w))
-    assert actions(found) == {
+    resumed = resume(kept(Z), to_delete(changed), to_delete(X), to_delete(w))
+    assert list_actions(resumed) == {
         "z": ("keep", ReasonCode.KEEP_COUNT),
         "y": ("keep", ReasonCode.NOT_APPROVED),
         "x": ("delete", ReasonCode.SUPERSEDED),
         "w": ("keep", ReasonCode.NOT_APPROVED),
     }
-    assert list(found.kept_reasons) == ["y"]
+    assert list(resumed.kept_reasons) == ["y"]
 
 
-def test_half_deleted_deployment_that_is_else_unchanged_goes():
+def test_half_deleted_deployment_that_is_otherwise_unchanged_is_deleted():
     half = deployment("y", 20, size_bytes=2000)
-    found = left(to_delete(half), to_delete(X), unchanged={"y/"})
-    assert [one.deployment for one in found.plan.to_delete] == [half, X]
+    resumed = resume(to_delete(half), to_delete(X), unchanged={"y/"})
+    assert [decision.deployment for decision in resumed.plan.to_delete] == [half, X]
 
 
-def test_what_was_brought_back_stays_whatever_it_is_like_now():
+def test_restored_deployment_is_kept_whether_changed_or_not():
     half = deployment("y", 20, size_bytes=2000)
-    found = left(to_delete(half), to_delete(X), unchanged={"y/"}, restored_prefixes={"x/", "y/"})
-    assert found.plan.to_delete == ()
-    assert found.kept_reasons.keys() == {"x", "y"}
+    resumed = resume(
+        to_delete(half), to_delete(X), unchanged={"y/"}, restored_prefixes={"x/", "y/"}
+    )
+    assert resumed.plan.to_delete == ()
+    assert resumed.kept_reasons.keys() == {"x", "y"}
 
 
-def test_what_the_run_deleted_or_found_gone_was_gone_and_nothing_else():
+def test_only_deleted_and_absent_keys_are_absent():
     outcomes = [None, *ObjectOutcome]
-    entries = [entry(make_object(f"old/{one}"), one) for one in outcomes]
+    entries = [make_entry(make_object(f"old/{outcome}"), outcome) for outcome in outcomes]
     assert find_absent_keys(entries) == {"old/deleted", "old/absent"}
-    assert find_absent_keys([replace(one, is_permanent=True) for one in entries]) == set()
+    assert find_absent_keys([replace(item, is_permanent=True) for item in entries]) == set()
 
 
 @pytest.mark.parametrize(
@@ -149,47 +161,47 @@ def test_what_the_run_deleted_or_found_gone_was_gone_and_nothing_else():
         ),
     ],
 )
-def test_limits_are_held_against_what_is_left_to_delete(limits, codes):
-    """The new plan is over both, with what became due since; what else it refuses stays."""
-    passed = (RefusalCode.UNREADABLE_DEPLOYMENT, RefusalCode.MAX_DELETE,
+def test_limits_count_only_what_remains_to_delete(limits, codes):
+    """The limits of the new plan count only approved deployments; its other refusals stay."""
+    fresh_codes = (RefusalCode.UNREADABLE_DEPLOYMENT, RefusalCode.MAX_DELETE,
               RefusalCode.MAX_DELETE_BYTES)  # fmt: skip
-    refusals = tuple(Refusal(code=one, message="more") for one in passed)
+    refusals = tuple(Refusal(code=code, message="more") for code in fresh_codes)
     decisions = [to_delete(X), to_delete(deployment("w", 40)), kept(Z)]
-    found = left(*decisions, refusals=refusals, limits=limits)
-    assert [one.code for one in found.plan.refusals] == [passed[0], *codes]
-    assert [one.name for one in (x.deployment for x in found.plan.to_delete)] == ["x"]
+    resumed = resume(*decisions, refusals=refusals, limits=limits)
+    assert [refusal.code for refusal in resumed.plan.refusals] == [fresh_codes[0], *codes]
+    assert [decision.deployment.name for decision in resumed.plan.to_delete] == ["x"]
 
 
-def test_folder_that_is_shown_without_objects_is_gone():
-    found = left(kept(empty_deployment("y"), message="nothing in it"), to_delete(X))
-    assert (found.absent_prefixes, found.kept_reasons) == (("y/",), {})
-    assert [one.deployment for one in found.plan.to_delete] == [X]
+def test_folder_without_objects_is_absent():
+    resumed = resume(kept(empty_deployment("y"), message="nothing in it"), to_delete(X))
+    assert (resumed.absent_prefixes, resumed.kept_reasons) == (("y/",), {})
+    assert [decision.deployment for decision in resumed.plan.to_delete] == [X]
 
 
 IGNORED_X = (IgnoredEntry(name="x/", reason="no match"),)
 
 
-def test_what_is_kept_by_now_or_no_deployment_any_more_is_told():
-    found = left(kept(Y, message="a-reason"), ignored=IGNORED_X)
-    assert found.kept_reasons.keys() == {"y", "x"}
-    assert found.kept_reasons["y"] == "a-reason"
-    assert (found.plan.to_delete, found.absent_prefixes) == ((), ())
+def test_deployment_that_is_now_kept_or_ignored_is_reported():
+    resumed = resume(kept(Y, message="a-reason"), ignored=IGNORED_X)
+    assert resumed.kept_reasons.keys() == {"y", "x"}
+    assert resumed.kept_reasons["y"] == "a-reason"
+    assert (resumed.plan.to_delete, resumed.absent_prefixes) == ((), ())
 
 
-def test_how_far_the_run_had_come_is_a_warning_of_the_plan():
-    warnings = [found.plan.warnings[0] for found in (left(to_delete(Y)), left(kept(Z)))]
-    assert {one.code for one in warnings} == {WarningCode.RESUMED}
+def test_progress_of_the_interrupted_run_is_a_warning():
+    warnings = [resumed.plan.warnings[0] for resumed in (resume(to_delete(Y)), resume(kept(Z)))]
+    assert {warning.code for warning in warnings} == {WarningCode.RESUMED}
     assert [numbers_in(warning.message) for warning in warnings] == [[2, 1, 1, 0], [2]]
-    assert left(to_delete(Y)).absent_prefixes == ("x/",)
+    assert resume(to_delete(Y)).absent_prefixes == ("x/",)
 
 
 def test_messages_are_the_golden_ones():
-    restored = left(to_delete(X), restored_prefixes={"x/"})
+    restored = resume(to_delete(X), restored_prefixes={"x/"})
     cases = {
         "restored": restored.kept_reasons["x"],
-        "changed": left(to_delete(deployment("y", 20, size_bytes=2000))).kept_reasons["y"],
-        "no deployment any more": left(ignored=IGNORED_X).kept_reasons["x"],
-        "one left": left(to_delete(Y)).plan.warnings[0],
-        "nothing left": left(kept(Z)).plan.warnings[0],
+        "changed": resume(to_delete(deployment("y", 20, size_bytes=2000))).kept_reasons["y"],
+        "no deployment any more": resume(ignored=IGNORED_X).kept_reasons["x"],
+        "one left": resume(to_delete(Y)).plan.warnings[0],
+        "nothing left": resume(kept(Z)).plan.warnings[0],
     }
     assert_messages(__file__, cases.items())

@@ -1,4 +1,4 @@
-"""Which runs count as unfinished, by the names and times of what is next to their journals."""
+"""Which runs are unfinished, by the names and times of the state objects of their journals."""
 
 import pytest
 
@@ -29,6 +29,6 @@ def test_last_state_of_a_run_counts_unless_it_finished_too_late(
     assert unfinished == (["run.2", "run.1"] if is_unfinished else ["run.2"])
 
 
-def test_objects_of_other_names_finish_no_run() -> None:
+def test_object_with_another_name_does_not_finish_a_run() -> None:
     objects = dict.fromkeys(["run", "run.finished", "run.00000001.done", ""], days_ago(9))
     assert select_unfinished_runs(["run"], objects, days_ago(2)) == ["run"]
