@@ -1,4 +1,4 @@
-"""A lifecycle configuration as text: what is not ours stays byte for byte, the unknown refuses."""
+"""A lifecycle configuration as text: other rules keep every byte; unknown elements are refused."""
 
 import pytest
 from hypothesis import given, settings
@@ -18,42 +18,48 @@ from tests.support.s3.lifecycle_texts import config, configurations, foreign_rul
 
 @settings(max_examples=40, deadline=None)
 @given(configurations(), st.integers(1, 3))
-def test_rules_put_in_and_cut_out_leave_every_byte_as_it_was(raw: bytes, count: int) -> None:
+def test_adding_and_removing_rules_keeps_every_byte(raw: bytes, count: int) -> None:
     before = parse_configuration(raw)
-    ours = [make_rule(f"old-{number}/") for number in range(count)]
+    managed_rules = [make_rule(f"old-{number}/") for number in range(count)]
 
-    after = parse_configuration(before.with_rules(one.elements for one in ours))
+    after = parse_configuration(before.with_rules(rule.elements for rule in managed_rules))
 
-    assert [parse_managed_rule(one.rule) for one in after.rules[len(before.rules) :]] == ours
+    assert [
+        parse_managed_rule(rule.rule) for rule in after.rules[len(before.rules) :]
+    ] == managed_rules
     assert (
         after.normalized_rules - before.normalized_rules
         == parse_configuration(
-            ConfigurationText().with_rules(one.elements for one in ours)
+            ConfigurationText().with_rules(rule.elements for rule in managed_rules)
         ).normalized_rules
     )
-    for old, new in zip(before.rules, after.rules, strict=False):
-        assert raw[old.start : old.end] == after.raw[new.start : new.end]
-    own = [one for one in after.rules if parse_managed_rule(one.rule)]
-    assert after.without_rules(own) == raw
+    for rule_before, rule_after in zip(before.rules, after.rules, strict=False):
+        assert (
+            raw[rule_before.start : rule_before.end] == after.raw[rule_after.start : rule_after.end]
+        )
+    managed = [rule for rule in after.rules if parse_managed_rule(rule.rule)]
+    assert after.without_rules(managed) == raw
 
 
 @settings(max_examples=40, deadline=None)
 @given(configurations(), st.data())
-def test_a_rule_of_ours_is_cut_out_from_between_others(raw: bytes, data: st.DataObject) -> None:
+def test_managed_rule_is_removed_from_between_others(raw: bytes, data: st.DataObject) -> None:
     text = parse_configuration(raw)
-    at = data.draw(st.sampled_from([one.start for one in text.rules] + [text.insert_offset]))
+    offset = data.draw(st.sampled_from([rule.start for rule in text.rules] + [text.insert_offset]))
     name = f"{text.namespace_prefix}Rule"
-    own = parse_configuration(text.with_rules([make_rule("old/").elements])).rules[-1]
-    whole_with = text.with_rules([make_rule("old/").elements])
-    written = whole_with[own.start : own.end]
+    managed = parse_configuration(text.with_rules([make_rule("old/").elements])).rules[-1]
+    extended = text.with_rules([make_rule("old/").elements])
+    written = extended[managed.start : managed.end]
     assert written.startswith(f"<{name}>".encode())
 
-    mixed = parse_configuration(raw[:at] + written + raw[at:])
+    mixed = parse_configuration(raw[:offset] + written + raw[offset:])
 
-    assert mixed.without_rules([one for one in mixed.rules if parse_managed_rule(one.rule)]) == raw
+    assert (
+        mixed.without_rules([rule for rule in mixed.rules if parse_managed_rule(rule.rule)]) == raw
+    )
 
 
-def test_configuration_of_ours_alone_is_made_and_taken_away_whole() -> None:
+def test_configuration_with_only_managed_rules_is_created_and_removed() -> None:
     made = parse_configuration(ConfigurationText().with_rules([make_rule("old/").elements]))
     root = "<LifecycleConfiguration"
     assert made.raw.startswith(f'{root} xmlns="{NAMESPACE}"><Rule>'.encode())
@@ -83,7 +89,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("raw", UNKNOWN)
-def test_what_is_not_known_for_certain_refuses(raw: bytes) -> None:
+def test_unknown_content_is_refused(raw: bytes) -> None:
     with pytest.raises(LifecycleTextError):
         parse_configuration(raw)
 
@@ -97,12 +103,12 @@ def test_messages_are_the_golden_ones() -> None:
     assert_messages(__file__, cases)
 
 
-def test_nothing_at_all_is_a_bucket_without_rules() -> None:
+def test_empty_text_is_a_bucket_without_rules() -> None:
     assert parse_configuration(b"") == ConfigurationText()
 
 
-def test_meaning_is_the_same_in_any_order_and_another_with_another_text() -> None:
-    one = Element("Rule", "", (Element("ID", "a"), Element("Status", "Enabled")))
-    other = Element("Rule", "", (Element("Status", "Enabled"), Element("ID", "a")))
-    assert one.normalized == other.normalized
-    assert one.normalized != Element("Rule", "", (Element("ID", "a"),)).normalized
+def test_normalized_form_depends_on_the_content_but_not_on_the_order() -> None:
+    first = Element("Rule", "", (Element("ID", "a"), Element("Status", "Enabled")))
+    second = Element("Rule", "", (Element("Status", "Enabled"), Element("ID", "a")))
+    assert first.normalized == second.normalized
+    assert first.normalized != Element("Rule", "", (Element("ID", "a"),)).normalized

@@ -1,4 +1,4 @@
-"""What is undone of one key: tables of what a journal says against what stands there now."""
+"""What is restored of one key: tables of journal entries and current versions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +41,7 @@ def version(version_id: str, *, at=None, etag: str = '"e"', size_bytes: int = 10
 
 
 def marker(version_id: str, *, seconds: float = 1):
-    """A delete marker made so long after the run began."""
+    """Return a delete marker created `seconds` after the start of the run."""
     return StoredVersion(
         key=KEY,
         version_id=version_id,
@@ -64,14 +64,14 @@ def entry(outcome=ObjectOutcome.DELETED, *, version_id: str = "v1", markers=(), 
     )
 
 
-def as_listed(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
+def mark_latest(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
     """Return versions as S3 lists them: the first one is the latest."""
     return [replace(version, is_latest=index == 0) for index, version in enumerate(versions)]
 
 
-def decide(one: JournalEntry, *versions: StoredVersion, versioning=Versioning.ENABLED):
-    listed = as_listed(versions)
-    return decide_entry_restore(one, listed, started_at=STARTED_AT, versioning=versioning)
+def decide(journal_entry: JournalEntry, *versions: StoredVersion, versioning=Versioning.ENABLED):
+    listed = mark_latest(versions)
+    return decide_entry_restore(journal_entry, listed, started_at=STARTED_AT, versioning=versioning)
 
 
 V1, V2 = version("v1"), version("v2", at=NOW, etag='"other"')
@@ -89,9 +89,9 @@ OLD_MARKER = marker("m0", seconds=-3600)
         ([marker("early", seconds=-CLOCK_ALLOWANCE.total_seconds()), V1], ("early",)),
     ],
 )
-def test_markers_of_the_run_above_the_version_are_removed_and_no_others(versions, removed):
-    undo = decide(entry(), *versions)
-    assert undo == RestoreObject(
+def test_only_markers_of_the_run_above_the_version_are_removed(versions, removed):
+    result = decide(entry(), *versions)
+    assert result == RestoreObject(
         key=KEY,
         version_id="v1",
         size_bytes=10,
@@ -115,17 +115,17 @@ def test_markers_of_the_run_above_the_version_are_removed_and_no_others(versions
         ([], SkipReason.VERSION_GONE),
     ],
 )
-def test_everything_else_is_left_as_it_is_with_its_reason(versions, reason):
+def test_everything_else_is_skipped_with_its_reason(versions, reason):
     assert decide(entry(), *versions) == SkipObject(key=KEY, size_bytes=10, reason=reason)
 
 
-def test_what_the_run_was_denied_is_not_undone():
-    """A later run may have deleted it: that is for that run's journal."""
+def test_denied_deletion_is_not_restored():
+    """A later run may have deleted it, and has its own journal."""
     assert decide(entry(ObjectOutcome.DENIED), M1, V1).reason is SkipReason.NOT_DELETED
 
 
-def test_what_failed_and_went_all_the_same_is_undone():
-    """The request was still out when it was looked whether the object is there."""
+def test_failed_deletion_that_took_effect_is_restored():
+    """The request was still running when the outcome was resolved by a listing."""
     assert decide(entry(FAILED), M1, V1).marker_version_ids == ("m1",)
     assert decide(entry(FAILED), V1).reason is SkipReason.NOT_DELETED
     assert decide(entry(FAILED), V2, M1, V1).reason is SkipReason.NEWER_VERSION
@@ -136,34 +136,34 @@ def test_what_failed_and_went_all_the_same_is_undone():
 @pytest.mark.parametrize(
     "outcome", [None, ObjectOutcome.UNKNOWN, ObjectOutcome.ABSENT, ObjectOutcome.CHANGED]
 )
-def test_what_the_run_may_have_deleted_is_looked_up(outcome):
+def test_possible_deletion_is_restored_if_the_versions_show_it(outcome):
     assert decide(entry(outcome), M1, V1).marker_version_ids == ("m1",)
     assert decide(entry(outcome), V1).reason is SkipReason.ALREADY_THERE
     assert decide(entry(outcome), V2, M1, V1).reason is SkipReason.NEWER_VERSION
 
 
 @pytest.mark.parametrize("versions", [(), (M1,), (M1, V2)])
-def test_version_that_was_deleted_for_good_is_told_as_final(versions):
-    one = decide(entry(is_permanent=True), *versions)
-    assert isinstance(one, SkipObject)
-    assert one.reason is SkipReason.FINAL
-    assert one.reason.is_unrecoverable
-    there = decide(entry(is_permanent=True), *versions, V1)
-    assert isinstance(there, SkipObject)
-    assert there.reason is SkipReason.NOT_DELETED
+def test_permanently_deleted_version_is_unrecoverable(versions):
+    skip = decide(entry(is_permanent=True), *versions)
+    assert isinstance(skip, SkipObject)
+    assert skip.reason is SkipReason.FINAL
+    assert skip.reason.is_unrecoverable
+    skip_existing = decide(entry(is_permanent=True), *versions, V1)
+    assert isinstance(skip_existing, SkipObject)
+    assert skip_existing.reason is SkipReason.NOT_DELETED
 
 
-def test_what_was_absent_and_is_gone_was_nobodys_to_undo():
+def test_absent_object_was_not_deleted_by_the_run():
     assert decide(entry(ObjectOutcome.ABSENT)).reason is SkipReason.NOT_DELETED
     assert decide(entry(ObjectOutcome.UNKNOWN)).reason is SkipReason.VERSION_GONE
 
 
-def test_marker_that_the_journal_names_is_the_runs_whatever_the_clocks_say():
+def test_marker_in_the_journal_belongs_to_the_run_whatever_its_time():
     assert decide(entry(markers=["m0"]), OLD_MARKER, V1).marker_version_ids == ("m0",)
 
 
 @pytest.mark.parametrize(
-    ("other", "is_found"),
+    ("listed_version", "is_restored"),
     [
         (version("x"), True),
         (version("x", etag='"other"'), False),
@@ -171,26 +171,26 @@ def test_marker_that_the_journal_names_is_the_runs_whatever_the_clocks_say():
         (version("x", at=days_ago(9) + timedelta(seconds=1)), False),
     ],
 )
-def test_without_an_id_the_version_is_found_by_etag_size_and_time_exactly(other, is_found):
-    undoing = decide(entry(version_id=""), M1, other)
-    assert isinstance(undoing, RestoreObject) is is_found
-    if not is_found:
-        assert undoing.reason is SkipReason.VERSION_GONE
+def test_version_without_an_id_is_found_by_etag_size_and_time(listed_version, is_restored):
+    result = decide(entry(version_id=""), M1, listed_version)
+    assert isinstance(result, RestoreObject) is is_restored
+    if not is_restored:
+        assert result.reason is SkipReason.VERSION_GONE
 
 
-def test_id_goes_before_likeness():
-    undo = decide(entry(version_id="v1"), version("twin"), V1)
-    assert undo.reason is SkipReason.NEWER_VERSION
+def test_version_id_takes_precedence_over_equal_content():
+    result = decide(entry(version_id="v1"), version("twin"), V1)
+    assert result.reason is SkipReason.NEWER_VERSION
 
 
-def test_null_version_that_was_written_anew_is_not_the_journaled_one():
+def test_rewritten_null_version_is_not_the_journaled_one():
     null = version("null", at=NOW, etag='"other"')
     assert decide(entry(version_id="null"), M1, null).reason is SkipReason.NULL_VERSION
     assert decide(entry(version_id="null"), M1, version("null")).version_id == "null"
 
 
 @pytest.mark.parametrize(
-    ("versioning", "is_undone"),
+    ("versioning", "is_restored"),
     [
         (Versioning.ENABLED, True),
         (Versioning.SUSPENDED, False),
@@ -198,34 +198,34 @@ def test_null_version_that_was_written_anew_is_not_the_journaled_one():
         (Versioning.DISABLED, False),
     ],
 )
-def test_null_marker_is_removed_only_where_no_upload_takes_its_place(versioning, is_undone):
-    undoing = decide(entry(), marker("null"), V1, versioning=versioning)
-    assert isinstance(undoing, RestoreObject) is is_undone
-    assert is_undone or undoing.reason is SkipReason.NULL_MARKER
+def test_null_marker_is_removed_only_if_versioning_is_enabled(versioning, is_restored):
+    result = decide(entry(), marker("null"), V1, versioning=versioning)
+    assert isinstance(result, RestoreObject) is is_restored
+    assert is_restored or result.reason is SkipReason.NULL_MARKER
 
 
-def test_version_that_suspended_versioning_destroyed_is_told():
+def test_version_lost_under_suspended_versioning_is_reported():
     destroyed = entry(version_id="", markers=["null"])
-    undoing = decide(destroyed, marker("null"), versioning=Versioning.SUSPENDED)
-    assert undoing.reason is SkipReason.NULL_VERSION
+    result = decide(destroyed, marker("null"), versioning=Versioning.SUSPENDED)
+    assert result.reason is SkipReason.NULL_VERSION
 
 
-def test_null_marker_that_the_journal_names_may_be_somebody_elses_by_now():
+def test_older_null_marker_is_not_removed_though_it_is_journaled():
     older = marker("null", seconds=-3600)
-    undoing = decide(entry(markers=["null"]), older, V1)
-    assert undoing.reason is SkipReason.OLDER_MARKER
+    result = decide(entry(markers=["null"]), older, V1)
+    assert result.reason is SkipReason.OLDER_MARKER
 
 
-def test_marker_is_never_taken_for_the_version_of_an_empty_object_without_an_etag():
+def test_marker_is_never_taken_for_an_empty_object_without_an_etag():
     empty = entry(version_id="", etag="", size_bytes=0, modified_at=M1.modified_at)
     assert decide(empty, M1).reason is SkipReason.VERSION_GONE
 
 
-def test_bucket_without_versions_makes_it_final():
+def test_bucket_without_versions_cannot_be_restored():
     assert decide(entry(), versioning=Versioning.DISABLED).reason is SkipReason.NO_VERSIONS
 
 
-# What is not listed as the latest is not current.
+# A version that is not listed as the latest is not current.
 
 LATEST = {
     "none": lambda _index: False,
@@ -241,19 +241,19 @@ def test_version_that_is_not_the_only_latest_one_is_never_current(latest, outcom
     listed = [
         replace(version, is_latest=LATEST[latest](index)) for index, version in enumerate(versions)
     ]
-    undoing = decide_entry_restore(
+    result = decide_entry_restore(
         entry(outcome), listed, started_at=STARTED_AT, versioning=Versioning.ENABLED
     )
-    assert isinstance(undoing, SkipObject)
+    assert isinstance(result, SkipObject)
     is_denied = outcome is ObjectOutcome.DENIED
-    assert undoing.reason is (SkipReason.NOT_DELETED if is_denied else SkipReason.NOT_CURRENT)
-    assert undoing.reason.is_unrecoverable is not is_denied
-    since_undoing = decide_restore_since(listed, since=STARTED_AT, versioning=Versioning.ENABLED)
-    assert since_undoing is not None
-    assert since_undoing.reason is SkipReason.NOT_CURRENT
+    assert result.reason is (SkipReason.NOT_DELETED if is_denied else SkipReason.NOT_CURRENT)
+    assert result.reason.is_unrecoverable is not is_denied
+    result_since = decide_restore_since(listed, since=STARTED_AT, versioning=Versioning.ENABLED)
+    assert result_since is not None
+    assert result_since.reason is SkipReason.NOT_CURRENT
 
 
-def test_older_version_that_is_current_is_not_a_newer_one():
+def test_older_current_version_does_not_count_as_newer():
     older = version("v0", at=days_ago(20), etag='"other"')
     assert decide(entry(), older, V1).reason is SkipReason.NOT_CURRENT
     assert decide(entry(), older).reason is SkipReason.VERSION_GONE
@@ -278,21 +278,21 @@ def test_expired_deployment_counts_only_what_is_listed_as_latest(number_hidden):
 # Without a journal.
 
 
-def since(*versions: StoredVersion, seconds: float = 0, versioning=Versioning.ENABLED):
+def decide_since(*versions: StoredVersion, seconds: float = 0, versioning=Versioning.ENABLED):
     at = STARTED_AT + timedelta(seconds=seconds)
-    return decide_restore_since(as_listed(versions), since=at, versioning=versioning)
+    return decide_restore_since(mark_latest(versions), since=at, versioning=versioning)
 
 
 @pytest.mark.parametrize(
     ("versions", "removed"), [([M1, V1], ("m1",)), ([M2, M1, V1, OLD_MARKER], ("m2", "m1"))]
 )
-def test_deletion_since_is_undone_down_to_the_newest_version(versions, removed):
-    assert since(*versions).marker_version_ids == removed
+def test_deletion_since_a_time_is_restored_to_the_newest_version(versions, removed):
+    assert decide_since(*versions).marker_version_ids == removed
 
 
 @pytest.mark.parametrize("versions", [[V1], [OLD_MARKER, V1], [V2, M1, V1]])
-def test_what_was_not_deleted_since_is_out_of_question(versions):
-    assert since(*versions) is None
+def test_object_not_deleted_since_the_time_has_no_result(versions):
+    assert decide_since(*versions) is None
 
 
 @pytest.mark.parametrize(
@@ -303,16 +303,16 @@ def test_what_was_not_deleted_since_is_out_of_question(versions):
         ([M2, marker("null"), V1], SkipReason.NULL_MARKER),
     ],
 )
-def test_what_cannot_be_undone_since_says_why(versions, reason):
-    assert since(*versions, versioning=Versioning.SUSPENDED).reason is reason
+def test_deletion_that_cannot_be_restored_has_its_reason(versions, reason):
+    assert decide_since(*versions, versioning=Versioning.SUSPENDED).reason is reason
 
 
-def test_marker_of_the_very_moment_counts():
-    assert since(M1, V1, seconds=1) is not None
-    assert since(M1, V1, seconds=1.001) is None
+def test_marker_created_at_the_given_time_counts():
+    assert decide_since(M1, V1, seconds=1) is not None
+    assert decide_since(M1, V1, seconds=1.001) is None
 
 
-# What a journal says twice.
+# Two journal entries for one key.
 
 DELETED, ABSENT, FAILED = ObjectOutcome.DELETED, ObjectOutcome.ABSENT, ObjectOutcome.FAILED
 UNKNOWN = ObjectOutcome.UNKNOWN
@@ -330,10 +330,10 @@ UNKNOWN = ObjectOutcome.UNKNOWN
         (ABSENT, FAILED, ABSENT),
     ],
 )
-def test_of_one_version_the_outcome_stays_that_says_most_of_a_deletion(earlier, later, merged):
-    one = merge_entries(entry(earlier, markers=["m1"]), entry(later, markers=["m2"]))
-    assert one.outcome is merged
-    assert one.marker_version_ids == {"m1", "m2"}
+def test_merged_entry_of_one_version_has_the_outcome_closest_to_deleted(earlier, later, merged):
+    merged_entry = merge_entries(entry(earlier, markers=["m1"]), entry(later, markers=["m2"]))
+    assert merged_entry.outcome is merged
+    assert merged_entry.marker_version_ids == {"m1", "m2"}
 
 
 @pytest.mark.parametrize(
@@ -347,52 +347,56 @@ def test_of_one_version_the_outcome_stays_that_says_most_of_a_deletion(earlier, 
         (FAILED, FAILED, "v2"),
     ],
 )
-def test_of_two_versions_the_later_stays_unless_nothing_was_done_to_it(earlier, later, stays):
-    one = merge_entries(entry(earlier), entry(later, version_id="v2", etag='"other"'))
-    assert one.version_id == stays
+def test_merged_entry_of_two_versions_has_the_later_one_if_it_may_be_deleted(earlier, later, stays):
+    merged_entry = merge_entries(entry(earlier), entry(later, version_id="v2", etag='"other"'))
+    assert merged_entry.version_id == stays
 
 
-# For all versions there could be.
+# Properties for any versions.
 
 
 @st.composite
-def stacks(draw):
-    """The versions of one key, newest first: versions and markers, before and since the run."""
+def version_stacks(draw):
+    """Generate versions and markers of one key, newest first, from before and after the run."""
     kinds = draw(st.lists(st.sampled_from(["version", "marker", "old marker"]), max_size=6))
-    made = []
+    stack = []
     for number, kind in enumerate(kinds):
         if kind == "version":
-            made.append(version(f"v{number}"))
+            stack.append(version(f"v{number}"))
         else:
-            made.append(marker(f"m{number}", seconds=1 if kind == "marker" else -3600))
-    return made
+            stack.append(marker(f"m{number}", seconds=1 if kind == "marker" else -3600))
+    return stack
 
 
 @given(
-    stack=stacks(),
+    stack=version_stacks(),
     outcome=st.sampled_from([None, *ObjectOutcome]),
     versioning=st.sampled_from(Versioning),
     number=st.integers(0, 6),
 )
-def test_undo_removes_nothing_but_the_markers_that_hide_the_journaled_version(
+def test_restore_removes_only_the_markers_above_the_journaled_version(
     stack, outcome, versioning, number
 ):
-    one = entry(outcome, version_id=f"v{number}")
-    undoing = decide(one, *stack, versioning=versioning)
-    if isinstance(undoing, SkipObject):
+    journal_entry = entry(outcome, version_id=f"v{number}")
+    result = decide(journal_entry, *stack, versioning=versioning)
+    if isinstance(result, SkipObject):
         return
-    removed = set(undoing.marker_version_ids)
+    removed = set(result.marker_version_ids)
     assert removed
-    assert all(other.is_delete_marker for other in stack if other.version_id in removed)
-    left = [other for other in stack if other.version_id not in removed]
-    assert left[0].version_id == one.version_id
-    assert stack[: len(removed)] == [other for other in stack if other.version_id in removed]
+    assert all(item.is_delete_marker for item in stack if item.version_id in removed)
+    remaining = [item for item in stack if item.version_id not in removed]
+    assert remaining[0].version_id == journal_entry.version_id
+    assert stack[: len(removed)] == [item for item in stack if item.version_id in removed]
 
 
-def test_skips_are_summed_up_by_reason_with_a_few_examples():
+def test_skips_are_summarized_by_reason_with_a_few_examples():
     skips = [
         SkipObject(key=f"old/{number}", size_bytes=2, reason=SkipReason.VERSION_GONE)
         for number in range(5)
     ]
-    (one,) = summarize_skips(skips)
-    assert (one.object_count, one.size_bytes, len(one.examples)) == (5, 10, EXAMPLES_KEPT)
+    (summary,) = summarize_skips(skips)
+    assert (summary.object_count, summary.size_bytes, len(summary.examples)) == (
+        5,
+        10,
+        EXAMPLES_KEPT,
+    )
