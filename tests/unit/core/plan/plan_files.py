@@ -1,4 +1,4 @@
-"""Plan files for tests: a usual one, and the same with one value replaced."""
+"""Plan files for tests: a sample plan, and the same with one value replaced."""
 
 import json
 
@@ -10,7 +10,7 @@ from ci3.core.plan.json_writer import dump_plan
 from tests.support.builders import deployment, empty_deployment, kept, plan, to_delete
 
 
-def usual():
+def make_sample_plan():
     return plan(
         kept(deployment("new", 1)),
         to_delete(deployment("old", 9)),
@@ -21,15 +21,15 @@ def usual():
     )
 
 
-def edited(path, value):
-    """A saved plan's text with one value, by its path, replaced by another."""
-    written = json.loads(dump_plan(usual()))
+def dump_edited(path, value):
+    """Return the text of the sample plan file with the value at `path` replaced."""
+    written = json.loads(dump_plan(make_sample_plan()))
     *parents, last = path.split("/")
-    inner = written
-    for step in parents:
-        inner = inner[int(step) if step.isdigit() else step]
-    if isinstance(inner, list):
-        inner[int(last)] = value
+    parent = written
+    for key in parents:
+        parent = parent[int(key) if key.isdigit() else key]
+    if isinstance(parent, list):
+        parent[int(last)] = value
     else:
-        inner[last] = value
+        parent[last] = value
     return json.dumps(written)

@@ -13,24 +13,24 @@ from ci3.errors import ExitCode, SettingsError
 from tests.support.builders import deployment, plan, to_delete
 from tests.support.golden import assert_messages
 from tests.support.messages import words_in
-from tests.unit.core.plan.plan_files import edited, usual
+from tests.unit.core.plan.plan_files import dump_edited, make_sample_plan
 
 
 def test_edited_number_of_versions_is_refused():
     versions = VersionSummary(count=7, size_bytes=9000, fingerprint="0" * 64)
-    final = plan(to_delete(replace(deployment("old", 9), versions=versions)))
-    assert final.totals.versions_to_delete == 7
-    assert final.totals.bytes_to_delete == 9000
+    permanent_plan = plan(to_delete(replace(deployment("old", 9), versions=versions)))
+    assert permanent_plan.totals.versions_to_delete == 7
+    assert permanent_plan.totals.bytes_to_delete == 9000
     for key, value in (("count", 6), ("size_bytes", 1), ("fingerprint", "f" * 64)):
-        written = json.loads(dump_plan(final))
+        written = json.loads(dump_plan(permanent_plan))
         written["deployments"][0]["versions"][key] = value
         check_edited(json.dumps(written))
-    written = json.loads(dump_plan(final))
+    written = json.loads(dump_plan(permanent_plan))
     written["deployments"][0]["versions"] = None
     check_edited(json.dumps(written))
 
 
-def refused(text):
+def load_refused(text):
     with pytest.raises(SettingsError) as caught:
         load_plans(text, "saved/plan.json")
     assert caught.value.exit_code is ExitCode.USAGE
@@ -40,14 +40,14 @@ def refused(text):
 
 def check_edited(text, key="plan_id"):
     """Check that a plan is refused because a key does not fit the others."""
-    error = refused(text)
+    error = load_refused(text)
     assert error.__cause__ is None
     assert key in words_in(error.message)
 
 
 def check_invalid(text, path):
     """Check that a plan is refused because a value or key is not one of this format."""
-    error = refused(text)
+    error = load_refused(text)
     assert isinstance(error.__cause__, ValueError)
     assert f" {path}" in error.message
 
@@ -79,7 +79,7 @@ def check_invalid(text, path):
     ],
 )
 def test_edited_plan_is_refused(path, value):
-    check_edited(edited(path, value))
+    check_edited(dump_edited(path, value))
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ def test_edited_plan_is_refused(path, value):
     ],
 )
 def test_edited_number_is_refused(path, value, key):
-    check_edited(edited(path, value), key)
+    check_edited(dump_edited(path, value), key)
 
 
-def test_refusal_struck_out_is_noticed():
-    refused = plan(refusals=(Refusal(code=RefusalCode.MAX_DELETE, message="too many"),))
-    written = json.loads(dump_plan(refused)) | {"refusals": [], "applyable": True}
+def test_removed_refusal_is_refused():
+    refused_plan = plan(refusals=(Refusal(code=RefusalCode.MAX_DELETE, message="too many"),))
+    written = json.loads(dump_plan(refused_plan)) | {"refusals": [], "applyable": True}
 
     check_edited(json.dumps(written))
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "where"),
+    ("path", "value", "location"),
     [
         ("format", "ci3-plan/3", "format"),
         ("format", "ci3-plan/0", "format"),
@@ -137,11 +137,11 @@ def test_refusal_struck_out_is_noticed():
         ("deployments", {}, "deployments"),
     ],
 )
-def test_what_this_version_does_not_know_is_refused_and_the_place_named(path, value, where):
-    check_invalid(edited(path, value), where)
+def test_unknown_or_invalid_value_is_refused_with_its_location(path, value, location):
+    check_invalid(dump_edited(path, value), location)
 
 
-def never_listed():
+def dump_never_listed():
     """Return a plan that deletes a deployment that was not listed in full."""
     unlisted = replace(
         deployment("old", 9), object_count=0, size_bytes=0, fingerprint="", is_fully_listed=False
@@ -149,13 +149,13 @@ def never_listed():
     return dump_plan(plan(to_delete(unlisted)))
 
 
-def test_plan_that_deletes_what_was_never_listed_in_full_is_refused():
-    check_invalid(never_listed(), "deployments.0")
+def test_plan_that_deletes_a_partly_listed_deployment_is_refused():
+    check_invalid(dump_never_listed(), "deployments.0")
 
 
-@pytest.mark.parametrize("key", json.loads(dump_plan(usual())))
+@pytest.mark.parametrize("key", json.loads(dump_plan(make_sample_plan())))
 def test_missing_key_is_refused(key):
-    written = json.loads(dump_plan(usual()))
+    written = json.loads(dump_plan(make_sample_plan()))
     del written[key]
 
     check_invalid(json.dumps(written), key)
@@ -163,19 +163,28 @@ def test_missing_key_is_refused(key):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "plan", "[" * 100_000, dump_plan(usual())[:-5], dump_plan(usual()) * 2],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "plan",
+        "[" * 100_000,
+        dump_plan(make_sample_plan())[:-5],
+        dump_plan(make_sample_plan()) * 2,
+    ],
     ids=["empty", "cut", "list", "null", "word", "deep", "cut off", "twice"],
 )
-def test_what_is_no_plan_at_all_is_refused(text):
-    assert isinstance(refused(text).__cause__, ValueError | RecursionError)
+def test_text_that_is_no_plan_is_refused(text):
+    assert isinstance(load_refused(text).__cause__, ValueError | RecursionError)
 
 
 def test_messages_are_the_golden_ones():
     cases = {
-        "edited": edited("deployments/1/decision", "keep"),
-        "edited total": edited("totals/delete", 0),
-        "edited applyable": edited("applyable", False),
-        "never listed": never_listed(),
+        "edited": dump_edited("deployments/1/decision", "keep"),
+        "edited total": dump_edited("totals/delete", 0),
+        "edited applyable": dump_edited("applyable", False),
+        "never listed": dump_never_listed(),
         "not JSON": "plan",
     }
-    assert_messages(__file__, [(case, refused(text)) for case, text in cases.items()])
+    assert_messages(__file__, [(case, load_refused(text)) for case, text in cases.items()])

@@ -35,31 +35,33 @@ from tests.support.messages import numbers_in, words_in
 NEW, OLD = deployment("new", 1), deployment("old", 9)
 
 
-def refusals(found, *, pins=(), decisions=(), readings=(), **limits):
+def list_refusals(target_inventory, *, pins=(), decisions=(), readings=(), **limits):
     return [
-        *find_refusals(found, pins, readings),
+        *find_refusals(target_inventory, pins, readings),
         *find_limit_refusals(decisions, Limits(**limits)),
     ]
 
 
-def warnings(found, *, pins=(), readings=(), versioning=Versioning.ENABLED, **rules):
-    return list(find_warnings(found, pins, readings, versioning, **rules))
+def list_warnings(
+    target_inventory, *, pins=(), readings=(), versioning=Versioning.ENABLED, **rules
+):
+    return list(find_warnings(target_inventory, pins, readings, versioning, **rules))
 
 
-def codes(issues):
+def list_codes(issues):
     return [issue.code for issue in issues]
 
 
-def test_nothing_speaks_against_a_whole_inventory():
-    found = inventory(NEW, OLD)
+def test_complete_inventory_has_no_refusal_or_warning():
+    target_inventory = inventory(NEW, OLD)
     live = LiveReading.from_names(LiveSource.parse("object:current"), ["new"], "current")
-    rest = {"pins": pin_protected(["new"]), "readings": [live]}
+    options = {"pins": pin_protected(["new"]), "readings": [live]}
 
-    assert refusals(found, decisions=(kept(NEW), to_delete(OLD)), **rest) == []
-    assert warnings(found, **rest) == []
+    assert list_refusals(target_inventory, decisions=(kept(NEW), to_delete(OLD)), **options) == []
+    assert list_warnings(target_inventory, **options) == []
 
 
-# Folders that can't be read, and what protects nothing.
+# Unreadable folders, and pins without a match.
 
 
 UNREADABLE = (
@@ -69,52 +71,57 @@ UNREADABLE = (
 
 
 def test_each_folder_that_could_not_be_listed_refuses_with_the_reason():
-    issues = refusals(replace(inventory(NEW), unlisted=UNREADABLE))
+    issues = list_refusals(replace(inventory(NEW), unlisted=UNREADABLE))
 
-    assert codes(issues) == [RefusalCode.UNREADABLE_DEPLOYMENT] * 2
+    assert list_codes(issues) == [RefusalCode.UNREADABLE_DEPLOYMENT] * 2
     for folder, issue in zip(UNREADABLE, issues, strict=True):
         assert folder.name in words_in(issue.message)
         assert issue.message.endswith(folder.reason)
 
 
 def test_protected_name_that_does_not_exist_refuses_with_the_nearest():
-    [issue] = refusals(inventory(deployment("release-1", 1)), pins=pin_protected(["relaese-1"]))
+    [issue] = list_refusals(
+        inventory(deployment("release-1", 1)), pins=pin_protected(["relaese-1"])
+    )
 
     assert issue.code is RefusalCode.PROTECTED_NOT_FOUND
     assert {"relaese-1", "release-1?"} <= {word.strip(",.") for word in issue.message.split()}
 
 
-def test_protected_name_that_is_ignored_or_unreadable_is_no_typing_error():
-    found = replace(
+def test_protected_name_of_an_ignored_or_unreadable_folder_is_accepted():
+    target_inventory = replace(
         inventory(NEW, ignored=(IgnoredEntry(name="assets/", reason="does not match"),)),
         unlisted=(UnlistedFolder(name="locked", reason="denied"),),
     )
 
-    issues = refusals(found, pins=pin_protected(["assets", "locked", "new"]))
+    issues = list_refusals(target_inventory, pins=pin_protected(["assets", "locked", "new"]))
 
-    assert codes(issues) == [RefusalCode.UNREADABLE_DEPLOYMENT]
+    assert list_codes(issues) == [RefusalCode.UNREADABLE_DEPLOYMENT]
 
 
 def test_glob_and_commit_that_match_nothing_do_not_refuse():
-    assert refusals(inventory(NEW), pins=(*pin_protected(["v*"]), *pin_commits(["abcdef1"]))) == []
+    assert (
+        list_refusals(inventory(NEW), pins=(*pin_protected(["v*"]), *pin_commits(["abcdef1"])))
+        == []
+    )
 
 
 @pytest.mark.parametrize("glob", ["stable-*, release-*", "stable-*|v1", "a*;b", "[a-c]* d"])
-def test_glob_that_may_be_several_refuses_if_it_matches_nothing(glob):
-    issues = refusals(inventory(NEW), pins=pin_protected([glob]))
+def test_glob_that_looks_like_a_list_refuses_if_it_matches_nothing(glob):
+    issues = list_refusals(inventory(NEW), pins=pin_protected([glob]))
 
-    assert codes(issues) == [RefusalCode.PROTECTED_NOT_FOUND]
-    assert warnings(inventory(NEW), pins=pin_protected([glob])) == []
+    assert list_codes(issues) == [RefusalCode.PROTECTED_NOT_FOUND]
+    assert list_warnings(inventory(NEW), pins=pin_protected([glob])) == []
 
 
 def test_glob_with_a_set_of_characters_does_not_refuse():
-    assert refusals(inventory(NEW), pins=pin_protected(["v[1,2]", "[ ;]x"])) == []
+    assert list_refusals(inventory(NEW), pins=pin_protected(["v[1,2]", "[ ;]x"])) == []
 
 
 def test_glob_that_matches_nothing_warns_and_a_name_or_commit_does_not():
     pins = (*pin_protected(["v*", "n*", "nowhere"]), *pin_commits(["abcdef1"]))
 
-    [issue] = warnings(inventory(NEW), pins=pins)
+    [issue] = list_warnings(inventory(NEW), pins=pins)
 
     assert issue.code is WarningCode.PROTECTED_GLOB_UNMATCHED
     assert "v*" in words_in(issue.message)
@@ -135,56 +142,58 @@ OLDER = deployment("older", 10, size_bytes=50)
 def test_more_than_max_delete_refuses(limit, shown_limit):
     decisions = (kept(NEW), to_delete(OLD), to_delete(OLDER))
 
-    [issue] = refusals(inventory(), decisions=decisions, max_delete=limit)
+    [issue] = list_refusals(inventory(), decisions=decisions, max_delete=limit)
 
     assert issue.code is RefusalCode.MAX_DELETE
     assert {"2", "3", "max-delete", shown_limit} <= words_in(issue.message)
 
 
-def test_as_many_as_max_delete_is_not_refused():
+def test_exactly_max_delete_is_not_refused():
     limit = DeleteLimit(amount=50, is_percent=True)
 
-    assert refusals(inventory(), decisions=(kept(NEW), to_delete(OLD)), max_delete=limit) == []
+    assert list_refusals(inventory(), decisions=(kept(NEW), to_delete(OLD)), max_delete=limit) == []
 
 
 @pytest.mark.parametrize(("limit", "is_refused"), [("2099B", True), ("2100B", False)])
-def test_max_delete_bytes_allows_up_to_its_border_and_counts_only_what_goes(limit, is_refused):
+def test_max_delete_bytes_counts_only_deletions_and_includes_the_limit(limit, is_refused):
     decisions = (
         kept(NEW),
         to_delete(OLD),
         to_delete(OLDER),
     )  # two objects of 1,000 bytes, two of 50
 
-    issues = refusals(
+    issues = list_refusals(
         inventory(NEW, OLD, OLDER), decisions=decisions, max_delete_bytes=ByteSize.parse(limit)
     )
 
-    assert codes(issues) == [RefusalCode.MAX_DELETE_BYTES] * is_refused
+    assert list_codes(issues) == [RefusalCode.MAX_DELETE_BYTES] * is_refused
     for issue in issues:
         assert {"2.1", "2,100", "2099B"} <= words_in(issue.message)
 
 
-def test_both_limits_are_told():
-    none = {
+def test_both_limits_are_reported():
+    limits = {
         "max_delete": DeleteLimit(amount=0, is_percent=False),
         "max_delete_bytes": ByteSize.parse("0B"),
     }
 
-    assert codes(refusals(inventory(), decisions=(to_delete(OLD),), **none)) == [
+    assert list_codes(list_refusals(inventory(), decisions=(to_delete(OLD),), **limits)) == [
         RefusalCode.MAX_DELETE,
         RefusalCode.MAX_DELETE_BYTES,
     ]
-    assert refusals(inventory(), decisions=(kept(NEW),), **none) == []
+    assert list_refusals(inventory(), decisions=(kept(NEW),), **limits) == []
 
 
-# What only warns.
+# Warnings.
 
 
 @pytest.mark.parametrize("versioning", list(Versioning))
 def test_versioning_that_could_not_be_read_warns(versioning):
-    issues = warnings(inventory(NEW), versioning=versioning)
+    issues = list_warnings(inventory(NEW), versioning=versioning)
 
-    assert codes(issues) == [WarningCode.VERSIONING_UNKNOWN] * (versioning is Versioning.UNKNOWN)
+    assert list_codes(issues) == [WarningCode.VERSIONING_UNKNOWN] * (
+        versioning is Versioning.UNKNOWN
+    )
 
 
 HOUR = 1 / 24
@@ -200,23 +209,23 @@ SECOND = HOUR / 3600
         ([HOUR, 2 * HOUR, 30], ["d1 (2 hours)", "d2 (30 days)"]),
     ],
 )
-def test_deployment_whose_own_span_is_over_an_hour_warns(spans, long_spans):
-    deployments = [deployment(f"d{place}", 40, 40 - days) for place, days in enumerate(spans)]
+def test_deployment_with_a_span_over_an_hour_warns(spans, long_spans):
+    deployments = [deployment(f"d{index}", 40, 40 - days) for index, days in enumerate(spans)]
 
-    issues = warnings(inventory(*deployments, empty_deployment("e")))
+    issues = list_warnings(inventory(*deployments, empty_deployment("e")))
 
-    assert codes(issues) == [WarningCode.LONG_SPAN] * bool(long_spans)
+    assert list_codes(issues) == [WarningCode.LONG_SPAN] * bool(long_spans)
     for issue in issues:
         assert numbers_in(issue.message)[0] == len(long_spans)
         assert ", ".join(long_spans) in issue.message
 
 
-def test_many_long_spans_are_cut_short():
-    deployments = [deployment(f"d{place}", 40, 38) for place in range(7)]
+def test_list_of_many_long_spans_is_shortened():
+    deployments = [deployment(f"d{index}", 40, 38) for index in range(7)]
 
-    [issue] = warnings(inventory(*deployments))
+    [issue] = list_warnings(inventory(*deployments))
 
-    assert [place for place in range(7) if f"d{place}" in issue.message] == [0, 1, 2, 3, 4]
+    assert [index for index in range(7) if f"d{index}" in issue.message] == [0, 1, 2, 3, 4]
     assert numbers_in(issue.message)[-1] == 2
 
 
@@ -232,42 +241,42 @@ def test_many_long_spans_are_cut_short():
 def test_deployment_that_group_by_does_not_match_warns(names, ungrouped):
     deployments = inventory(*(deployment(name, 1) for name in names))
 
-    issues = warnings(deployments, group_by=re.compile(r"(pr-\d+)-.*"))
+    issues = list_warnings(deployments, group_by=re.compile(r"(pr-\d+)-.*"))
 
-    assert codes(issues) == [WarningCode.UNGROUPED] * bool(ungrouped)
+    assert list_codes(issues) == [WarningCode.UNGROUPED] * bool(ungrouped)
     for issue in issues:
         assert numbers_in(issue.message)[0] == len(ungrouped)
         assert ", ".join(ungrouped) in issue.message
 
 
-def test_deployment_that_group_by_matches_only_in_part_warns():
-    [issue] = warnings(inventory(deployment("pr-1-a", 1)), group_by=re.compile(r"(pr-\d+)"))
+def test_deployment_that_group_by_matches_only_partly_warns():
+    [issue] = list_warnings(inventory(deployment("pr-1-a", 1)), group_by=re.compile(r"(pr-\d+)"))
 
     assert "pr-1-a" in words_in(issue.message)
 
 
 def test_without_group_by_nothing_is_ungrouped():
-    assert warnings(inventory(deployment("main", 1))) == []
+    assert list_warnings(inventory(deployment("main", 1))) == []
 
 
-def lacking(name):
+def make_incomplete(name):
     objects = [make_object(f"{name}/app.js", at=days_ago(1))]
     return summarize_folder(name, f"{name}/", objects, required_file="index.html")
 
 
 def test_required_file_that_no_deployment_has_warns():
-    found = inventory(lacking("d1"), lacking("d2"))
+    target_inventory = inventory(make_incomplete("d1"), make_incomplete("d2"))
 
-    [issue] = warnings(found, required_file="index.html")
+    [issue] = list_warnings(target_inventory, required_file="index.html")
 
     assert issue.code is WarningCode.REQUIRED_FILE_UNFOUND
     assert "index.html" in words_in(issue.message)
 
 
 def test_required_file_that_one_deployment_has_does_not_warn():
-    assert warnings(inventory(lacking("d1"), NEW), required_file="index.html") == []
-    assert warnings(inventory(), required_file="index.html") == []
-    assert warnings(inventory(lacking("d1"))) == []
+    assert list_warnings(inventory(make_incomplete("d1"), NEW), required_file="index.html") == []
+    assert list_warnings(inventory(), required_file="index.html") == []
+    assert list_warnings(inventory(make_incomplete("d1"))) == []
 
 
 # How long a deletion can be restored.
@@ -285,7 +294,7 @@ TERMS = {
 def test_only_an_unknown_restore_period_warns(term, values):
     issues = find_restore_period_warnings(term)
 
-    assert codes(issues) == [WarningCode.RESTORE_PERIOD] * len(values)
+    assert list_codes(issues) == [WarningCode.RESTORE_PERIOD] * len(values)
     assert all(
         value in words_in(issue.message) for value, issue in zip(values, issues, strict=True)
     )
@@ -293,33 +302,35 @@ def test_only_an_unknown_restore_period_warns(term, values):
 
 def test_messages_are_the_golden_ones():
     decisions = (kept(NEW), to_delete(OLD), to_delete(OLDER))
-    hour_long = [deployment(f"d{place}", 40, 38) for place in range(7)]
+    hour_long = [deployment(f"d{index}", 40, 38) for index in range(7)]
     group_by = re.compile(r"(pr-\d+)-.*")
     everything = inventory(NEW, OLD, OLDER)
     cases = {
-        "unreadable folders": refusals(replace(inventory(NEW), unlisted=UNREADABLE)),
-        "protected name": refusals(
+        "unreadable folders": list_refusals(replace(inventory(NEW), unlisted=UNREADABLE)),
+        "protected name": list_refusals(
             inventory(deployment("release-1", 1)), pins=pin_protected(["relaese-1"])
         ),
-        "protected list in one line": refusals(inventory(NEW), pins=pin_protected(["a*;b"])),
-        "protected glob": warnings(inventory(NEW), pins=pin_protected(["v*"])),
-        "max-delete, a count": refusals(
+        "protected list in one line": list_refusals(inventory(NEW), pins=pin_protected(["a*;b"])),
+        "protected glob": list_warnings(inventory(NEW), pins=pin_protected(["v*"])),
+        "max-delete, a count": list_refusals(
             everything, decisions=decisions, max_delete=DeleteLimit(amount=1, is_percent=False)
         ),
-        "max-delete, a percentage": refusals(
+        "max-delete, a percentage": list_refusals(
             everything, decisions=decisions, max_delete=DeleteLimit(amount=60, is_percent=True)
         ),
-        "max-delete-bytes": refusals(
+        "max-delete-bytes": list_refusals(
             everything, decisions=decisions, max_delete_bytes=ByteSize.parse("2099B")
         ),
-        "versioning": warnings(inventory(NEW), versioning=Versioning.UNKNOWN),
-        "1 long span": warnings(inventory(hour_long[0])),
-        "7 long spans": warnings(inventory(*hour_long)),
-        "1 ungrouped": warnings(inventory(deployment("main", 1)), group_by=group_by),
-        "2 ungrouped": warnings(
+        "versioning": list_warnings(inventory(NEW), versioning=Versioning.UNKNOWN),
+        "1 long span": list_warnings(inventory(hour_long[0])),
+        "7 long spans": list_warnings(inventory(*hour_long)),
+        "1 ungrouped": list_warnings(inventory(deployment("main", 1)), group_by=group_by),
+        "2 ungrouped": list_warnings(
             inventory(deployment("pr-1", 1), deployment("main", 1)), group_by=group_by
         ),
-        "required-file": warnings(inventory(lacking("d1")), required_file="index.html"),
+        "required-file": list_warnings(
+            inventory(make_incomplete("d1")), required_file="index.html"
+        ),
         "restore period": list(find_restore_period_warnings(TERMS["denied"][0])),
     }
     assert_messages(__file__, cases.items())

@@ -14,15 +14,15 @@ from tests.support.golden import assert_messages
 COMMITS = ("1" * 40, "a" * 40, "b2" * 20)
 
 
-def entries(*names: str) -> tuple[IgnoredEntry, ...]:
+def make_entries(*names: str) -> tuple[IgnoredEntry, ...]:
     return tuple(IgnoredEntry(name=name, reason="a reason") for name in names)
 
 
 def check(*ignored: str, prefix="", match="", root=(), problem="") -> str:
     """Return the message of the warning, or an empty string."""
-    found = Inventory(deployments=(), ignored=entries(*ignored))
+    target_inventory = Inventory(deployments=(), ignored=make_entries(*ignored))
     warnings = find_empty_target_warnings(
-        found,
+        target_inventory,
         target(prefix=prefix),
         UserPattern.compile(match) if match else None,
         BucketRoot(names=tuple(root), problem=problem),
@@ -31,7 +31,7 @@ def check(*ignored: str, prefix="", match="", root=(), problem="") -> str:
     return warnings[0].message if warnings else ""
 
 
-def suggestion(message: str) -> str:
+def find_suggestion(message: str) -> str:
     return ", ".join(re.findall("`(.*?)`", message))
 
 
@@ -51,7 +51,7 @@ def suggestion(message: str) -> str:
 def test_match_that_leaves_out_every_folder_warns(folders, match, suggested):
     message = check(*(f"{name}/" for name in folders), match=match)
     assert message
-    assert suggestion(message) == suggested
+    assert find_suggestion(message) == suggested
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_match_that_leaves_out_every_folder_warns(folders, match, suggested):
         ("site/", ["index.html"]),
     ],
 )
-def test_prefix_with_nothing_in_a_bucket_that_has_something_warns(prefix, root):
+def test_empty_prefix_in_a_bucket_with_objects_warns(prefix, root):
     assert check(prefix=prefix, root=root)
 
 
@@ -94,24 +94,24 @@ def test_root_that_cannot_be_listed_warns():
 @pytest.mark.parametrize(
     "ignored", [(), (".ci3/",), ("site/",), ("site/", ".ci3/")]
 )  # `site/` is the marker of the prefix itself
-def test_empty_bucket_or_prefix_is_quiet(ignored):
+def test_empty_bucket_or_prefix_does_not_warn(ignored):
     assert check(*ignored) == "" or ignored[0] == "site/"
     assert check(*ignored, prefix="site/", match="") == ""
 
 
-def test_deployment_or_folder_that_could_not_be_listed_is_quiet():
+def test_deployment_or_unlisted_folder_prevents_the_warning():
     root = BucketRoot(names=("x/",))
-    for found in (
+    for target_inventory in (
         inventory(deployment("a", 1)),
         Inventory(deployments=(), unlisted=(UnlistedFolder(name="a", reason="denied"),)),
     ):
-        assert not find_empty_target_warnings(found, target(), None, root)
+        assert not find_empty_target_warnings(target_inventory, target(), None, root)
 
 
 @pytest.mark.parametrize(
     ("prefix", "ignored", "is_needed"),
     [("", (), False), ("site/", (), True), ("site/", (".ci3/",), False), ("site/", ("f",), False)],
 )
-def test_root_is_listed_only_if_nothing_is_under_a_prefix(prefix, ignored, is_needed):
-    found = Inventory(deployments=(), ignored=entries(*ignored))
-    assert needs_bucket_root(found, target(prefix=prefix)) is is_needed
+def test_root_is_listed_only_if_the_prefix_is_empty(prefix, ignored, is_needed):
+    target_inventory = Inventory(deployments=(), ignored=make_entries(*ignored))
+    assert needs_bucket_root(target_inventory, target(prefix=prefix)) is is_needed

@@ -1,4 +1,4 @@
-"""What each engine takes, with its arithmetic, and which one is chosen."""
+"""The estimated time and cost of each engine, and which engine is chosen."""
 
 from decimal import Decimal
 
@@ -44,32 +44,32 @@ def test_arithmetic_of_rules_is_shown():
     assert (estimate.seconds, estimate.usd) == (None, compute_list_cost(100_001))
 
 
-def test_each_deployment_is_listed_by_itself():
+def test_each_deployment_is_listed_separately():
     assert estimate_direct([1, 1_000, 1_001]).usd == compute_list_cost(4)
 
 
-def test_many_small_deployments_take_as_long_as_they_are_listed():
+def test_many_small_deployments_take_as_long_as_their_listing():
     assert estimate_direct([1] * 100_000).seconds == 1_000
 
 
 @pytest.mark.parametrize(("partition_count", "rate"), [(1, 3_500), (5, 17_500), (10, 20_000)])
-def test_rate_is_that_of_the_partitions_or_of_the_machine_whichever_is_less(partition_count, rate):
-    found = estimate_direct([10**8], partition_count=partition_count)
-    assert found.seconds == 10**8 / rate
-    assert {10**8, rate} <= set(numbers_in(found.arithmetic))
+def test_rate_is_limited_by_partitions_and_by_the_machine(partition_count, rate):
+    estimate = estimate_direct([10**8], partition_count=partition_count)
+    assert estimate.seconds == 10**8 / rate
+    assert {10**8, rate} <= set(numbers_in(estimate.arithmetic))
 
 
 @given(counts=COUNTS, more=COUNTS)
-def test_more_objects_take_no_less_and_nothing_is_free_of_requests(counts, more):
-    less, whole = estimate_direct(counts), estimate_direct(counts + more)
-    assert less.seconds <= whole.seconds
-    assert less.usd <= whole.usd
-    assert whole.usd >= compute_list_cost(len(counts + more))
-    assert whole.usd * 1_000 >= compute_list_cost(sum(counts + more))
+def test_estimate_grows_with_the_number_of_objects(counts, more):
+    smaller, larger = estimate_direct(counts), estimate_direct(counts + more)
+    assert smaller.seconds <= larger.seconds
+    assert smaller.usd <= larger.usd
+    assert larger.usd >= compute_list_cost(len(counts + more))
+    assert larger.usd * 1_000 >= compute_list_cost(sum(counts + more))
 
 
 def test_largest_direct_deletion_that_is_chosen_ends_within_an_hour():
-    """So that keys that another step has got, and a job, last: that is why the border is there."""
+    """The limit is chosen so that temporary credentials and the job do not time out."""
     seconds = MOST / KEYS_PER_SECOND
     assert seconds < 3_600 < JOB_SECONDS
 
@@ -86,14 +86,14 @@ def test_largest_direct_deletion_that_is_chosen_ends_within_an_hour():
         ([10**9], Engine.LIFECYCLE),
     ],
 )
-def test_lifecycle_is_chosen_above_the_border_and_only_there(counts, engine):
+def test_lifecycle_is_chosen_only_above_the_limit(counts, engine):
     chosen = choose_engine(counts)
 
     assert chosen.engine is engine
-    assert [one.engine for one in chosen.estimates] == [Engine.DIRECT, Engine.LIFECYCLE]
+    assert [estimate.engine for estimate in chosen.estimates] == [Engine.DIRECT, Engine.LIFECYCLE]
 
 
-def test_lifecycle_is_not_chosen_where_anything_is_in_its_way():
+def test_lifecycle_is_not_chosen_if_there_is_an_obstacle():
     chosen = choose_engine([10**8], obstacle="denied")
 
     assert chosen.engine is Engine.DIRECT
@@ -102,7 +102,7 @@ def test_lifecycle_is_not_chosen_where_anything_is_in_its_way():
     assert chosen.estimates == (estimate_direct([10**8]),)
 
 
-def test_what_no_rule_can_be_made_for_is_reckoned_directly_beside_the_rules():
+def test_deployments_without_a_possible_rule_are_estimated_directly():
     chosen = choose_engine([10**8], [7_000, 1])
 
     assert chosen.engine is Engine.LIFECYCLE
@@ -111,7 +111,7 @@ def test_what_no_rule_can_be_made_for_is_reckoned_directly_beside_the_rules():
     assert {1, 10**8, 10**5, 7_001, 3_500} <= set(numbers_in(lifecycle.arithmetic))
 
 
-def test_lifecycle_is_not_chosen_where_no_rule_can_be_made():
+def test_lifecycle_is_not_chosen_if_no_rule_is_possible():
     chosen = choose_engine([], [10**8])
     assert chosen.engine is Engine.DIRECT
     assert [estimate.engine for estimate in chosen.estimates] == [Engine.DIRECT]
@@ -138,7 +138,7 @@ def test_sentences_are_the_golden_ones():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "written"),
+    ("seconds", "expected"),
     [
         (0, "1 s"),
         (59, "59 s"),
@@ -149,17 +149,17 @@ def test_sentences_are_the_golden_ones():
         (285_714, "3.3 days"),
     ],
 )
-def test_durations_are_written_as_people_reckon(seconds, written):
-    assert format_duration(seconds) == written
+def test_duration_has_a_readable_unit(seconds, expected):
+    assert format_duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
-    ("usd", "written"),
+    ("usd", "expected"),
     [("0", "0.00 USD"), ("0.001", "less than 0.01 USD"), ("0.0617", "0.06 USD"), ("5", "5.00 USD")],
 )
-def test_costs_are_written_to_the_cent(usd, written):
-    assert format_cost(Decimal(usd)) == written
+def test_cost_is_rounded_to_the_cent(usd, expected):
+    assert format_cost(Decimal(usd)) == expected
 
 
-def test_nothing_takes_one_page_to_see():
+def test_even_an_empty_listing_takes_one_page():
     assert [count_pages(count) for count in (0, 1, 1_000, 1_001)] == [1, 1, 1, 2]

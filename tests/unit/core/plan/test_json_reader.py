@@ -1,4 +1,4 @@
-"""The plan file: what is written is read back whole, and what does not fit is refused."""
+"""The plan file: every plan can be written, read back and validated by the schema."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ from ci3.core.plan.json_writer import dump_inventories, dump_objects, dump_plan
 from ci3.core.plan.plan import Plan
 from tests.support.builders import deployment, kept, make_object, plan, to_delete
 from tests.support.paths import ROOT
-from tests.unit.core.plan.plan_files import edited, usual
+from tests.unit.core.plan.plan_files import dump_edited, make_sample_plan
 
 SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(
@@ -67,24 +67,29 @@ deployments = st.builds(
     | st.builds(VersionSummary, count=numbers, size_bytes=numbers, fingerprint=st.just("a" * 64)),
 )
 partial_deployments = deployments.map(
-    lambda one: replace(
-        one, object_count=0, size_bytes=0, fingerprint="", is_fully_listed=False, versions=None
+    lambda deployment: replace(
+        deployment,
+        object_count=0,
+        size_bytes=0,
+        fingerprint="",
+        is_fully_listed=False,
+        versions=None,
     )
 )
-some_reasons = st.lists(reasons, min_size=1, max_size=2).map(tuple)
+reason_lists = st.lists(reasons, min_size=1, max_size=2).map(tuple)
 decisions = st.builds(
     Decision,
     deployment=deployments,
     group=texts,
     action=st.sampled_from(Action),
-    reasons=some_reasons,
+    reasons=reason_lists,
     expire_days=st.none() | st.integers(1, 4000),
 ) | st.builds(
     Decision,
     deployment=partial_deployments,
     group=texts,
     action=st.just(Action.KEEP),
-    reasons=some_reasons,
+    reasons=reason_lists,
 )
 rules = st.builds(
     ExistingRule,
@@ -141,22 +146,22 @@ plans = st.builds(
 
 
 @given(plans)
-def test_what_was_saved_loads_the_same(one):
-    (loaded,) = load_plans(dump_plan(one), "plan.json")
+def test_saved_plan_loads_the_same(saved_plan):
+    (loaded,) = load_plans(dump_plan(saved_plan), "plan.json")
 
-    assert loaded == one
-    assert loaded.plan_id == one.plan_id
-    assert dump_plan(loaded) == dump_plan(one)
-
-
-@given(plans)
-def test_published_schema_accepts_what_is_written(one):
-    VALIDATOR.validate(json.loads(dump_plan(one)))
+    assert loaded == saved_plan
+    assert loaded.plan_id == saved_plan.plan_id
+    assert dump_plan(loaded) == dump_plan(saved_plan)
 
 
 @given(plans)
-def test_no_line_of_a_plan_file_is_a_command_to_a_runner(one):
-    lines = dump_plan(one).splitlines()
+def test_published_schema_accepts_every_plan_file(saved_plan):
+    VALIDATOR.validate(json.loads(dump_plan(saved_plan)))
+
+
+@given(plans)
+def test_no_line_of_a_plan_file_is_a_workflow_command(saved_plan):
+    lines = dump_plan(saved_plan).splitlines()
 
     assert not any("##[" in line for line in lines)
     assert not any(line.lstrip().startswith("::") for line in lines)
@@ -164,7 +169,7 @@ def test_no_line_of_a_plan_file_is_a_command_to_a_runner(one):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_name_comes_back_as_it_was(name):
+def test_hostile_name_loads_unchanged(name):
     hostile = plan(to_delete(deployment(name, 9)), kept(deployment("new", 1), message=name))
 
     (loaded,) = load_plans(dump_plan(hostile), "plan.json")
@@ -179,7 +184,7 @@ def test_published_schema_is_the_readers():
 
 
 def test_plan_file_has_the_keys_that_are_documented():
-    written = json.loads(dump_plan(usual()))
+    written = json.loads(dump_plan(make_sample_plan()))
 
     assert list(written) == [
         "format", "ci3_version", "plan_id", "created_at", "target", "policy", "applyable",
@@ -198,22 +203,24 @@ def test_plan_file_has_the_keys_that_are_documented():
 
 
 def test_schema_refuses_what_the_reader_refuses():
-    bad = [
-        edited("format", "ci3-plan/3"),
-        edited("surprise", 1),
-        edited("deployments/0/decision", "maybe"),
-        edited("deployments/0/reasons", []),
-        edited("deployments/0/object_count", -1),
-        edited("deployments/0/fingerprint", "abc"),
+    invalid_texts = [
+        dump_edited("format", "ci3-plan/3"),
+        dump_edited("surprise", 1),
+        dump_edited("deployments/0/decision", "maybe"),
+        dump_edited("deployments/0/reasons", []),
+        dump_edited("deployments/0/object_count", -1),
+        dump_edited("deployments/0/fingerprint", "abc"),
     ]
 
-    assert [VALIDATOR.is_valid(json.loads(text)) for text in bad] == [False] * len(bad)
+    assert [VALIDATOR.is_valid(json.loads(text)) for text in invalid_texts] == [False] * len(
+        invalid_texts
+    )
 
 
-def test_same_moment_in_another_zone_is_no_edit():
-    text = edited("deployments/1/newest_at", "2026-11-14T14:00:00+02:00")
+def test_same_time_in_another_zone_is_no_edit():
+    text = dump_edited("deployments/1/newest_at", "2026-11-14T14:00:00+02:00")
 
-    assert load_plans(text, "plan.json") == (usual(),)
+    assert load_plans(text, "plan.json") == (make_sample_plan(),)
 
 
 def dump_listing(deployments, ignored):
@@ -245,7 +252,7 @@ def test_listings_are_written_as_json_with_the_plans_keys():
     }
 
 
-def test_listings_hold_no_command_to_a_runner():
+def test_listings_have_no_workflow_command():
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=1)
 
     assert "##[" not in dump_listing([deployment("##[error]", 1)], [])

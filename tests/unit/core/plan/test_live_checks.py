@@ -28,67 +28,67 @@ MUST_BE_FOUND = (
 NEED_ONLY_ANSWER = ("open-pull-requests", "branches")
 
 
-def refusals(found, *, pins=(), readings=()):
-    return list(find_refusals(found, pins, readings))
+def list_refusals(target_inventory, *, pins=(), readings=()):
+    return list(find_refusals(target_inventory, pins, readings))
 
 
-def warnings(found, *, readings=()):
-    return list(find_warnings(found, (), readings, Versioning.ENABLED))
+def list_warnings(target_inventory, *, readings=()):
+    return list(find_warnings(target_inventory, (), readings, Versioning.ENABLED))
 
 
-def codes(issues):
+def list_codes(issues):
     return [issue.code for issue in issues]
 
 
-def reading(source, *names, problem=""):
-    sightings = tuple(LiveReference(name=name, evidence=f"it says {name}") for name in names)
-    return LiveReading(source=LiveSource.parse(source), references=sightings, problem=problem)
+def make_reading(source, *names, problem=""):
+    references = tuple(LiveReference(name=name, evidence=f"it says {name}") for name in names)
+    return LiveReading(source=LiveSource.parse(source), references=references, problem=problem)
 
 
 @pytest.mark.parametrize("source", [*MUST_BE_FOUND, *NEED_ONLY_ANSWER])
 def test_live_source_that_cannot_be_read_refuses(source):
-    unread = reading(source, problem="it did not answer")
+    unavailable = make_reading(source, problem="it did not answer")
 
-    [issue] = refusals(inventory(NEW), readings=[unread])
+    [issue] = list_refusals(inventory(NEW), readings=[unavailable])
 
     assert issue.code is RefusalCode.LIVE_SOURCE_UNREADABLE
     assert source in words_in(issue.message)
-    assert unread.problem in issue.message
+    assert unavailable.problem in issue.message
 
 
-def test_problem_refuses_even_beside_what_was_found():
-    half_read = reading("branches", "new", problem="page 2 did not come")
+def test_problem_refuses_even_if_some_references_were_read():
+    partial_reading = make_reading("branches", "new", problem="page 2 did not come")
 
-    assert codes(refusals(inventory(NEW), readings=[half_read])) == [
+    assert list_codes(list_refusals(inventory(NEW), readings=[partial_reading])) == [
         RefusalCode.LIVE_SOURCE_UNREADABLE
     ]
 
 
 @pytest.mark.parametrize("source", MUST_BE_FOUND)
 def test_live_source_that_names_nothing_refuses(source):
-    [issue] = refusals(inventory(NEW), readings=[reading(source)])
+    [issue] = list_refusals(inventory(NEW), readings=[make_reading(source)])
 
     assert issue.code is RefusalCode.LIVE_SOURCE_UNREADABLE
     assert source in words_in(issue.message)
 
 
 @pytest.mark.parametrize("source", MUST_BE_FOUND)
-def test_live_source_that_names_only_what_is_not_there_refuses_with_the_nearest(source):
-    elsewhere = reading(source, "nwe", "ab12cd3")
+def test_live_source_that_names_only_missing_folders_refuses_with_the_nearest(source):
+    missing_reading = make_reading(source, "nwe", "ab12cd3")
 
-    [issue] = refusals(inventory(NEW), readings=[elsewhere])
+    [issue] = list_refusals(inventory(NEW), readings=[missing_reading])
 
     assert issue.code is RefusalCode.LIVE_NOT_FOUND
     assert {source, "nwe", "ab12cd3", "new?"} <= words_in(issue.message)
-    assert warnings(inventory(NEW), readings=[elsewhere]) == []
+    assert list_warnings(inventory(NEW), readings=[missing_reading]) == []
 
 
 @pytest.mark.parametrize("source", MUST_BE_FOUND)
-def test_live_source_that_also_names_what_is_not_there_warns(source):
-    some = reading(source, "new", "gone-1", "gone-2")
+def test_live_source_that_also_names_missing_folders_warns(source):
+    partial_reading = make_reading(source, "new", "gone-1", "gone-2")
 
-    assert refusals(inventory(NEW), readings=[some]) == []
-    [issue] = warnings(inventory(NEW), readings=[some])
+    assert list_refusals(inventory(NEW), readings=[partial_reading]) == []
+    [issue] = list_warnings(inventory(NEW), readings=[partial_reading])
     assert issue.code is WarningCode.LIVE_NOT_FOUND
     assert {source, "gone-1", "gone-2"} <= words_in(issue.message)
     assert "new" not in words_in(issue.message)
@@ -96,20 +96,20 @@ def test_live_source_that_also_names_what_is_not_there_warns(source):
 
 @pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
 @pytest.mark.parametrize("names", [(), ("dead123",), ("new", "dead123")])
-def test_branches_and_pull_requests_need_only_answer(source, names):
-    answered = [reading(source, *names)]
-    found = inventory(NEW, deployment("ab12cd3", 2))
+def test_branches_and_pull_requests_may_name_missing_folders(source, names):
+    readings = [make_reading(source, *names)]
+    target_inventory = inventory(NEW, deployment("ab12cd3", 2))
 
-    assert refusals(found, readings=answered) == []
+    assert list_refusals(target_inventory, readings=readings) == []
     if "dead123" not in names or "new" in names:
-        assert warnings(found, readings=answered) == []
+        assert list_warnings(target_inventory, readings=readings) == []
 
 
 @pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
-def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
-    answered = [reading(source, "gone-1", "gone-2")]
+def test_branches_and_pull_requests_that_keep_nothing_warn(source):
+    readings = [make_reading(source, "gone-1", "gone-2")]
 
-    [issue] = warnings(inventory(NEW), readings=answered)
+    [issue] = list_warnings(inventory(NEW), readings=readings)
 
     assert issue.code is WarningCode.LIVE_NOT_FOUND
     assert source in words_in(issue.message)
@@ -118,70 +118,80 @@ def test_branches_and_pull_requests_that_keep_nothing_are_warned_of(source):
 
 def test_text_of_a_pointer_that_names_nothing_is_not_quoted():
     secret = LiveReference(name="s3cr3t", evidence="live.txt says s3cr3t", location="live.txt")
-    answered = [LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))]
+    readings = [LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))]
 
-    [issue] = refusals(inventory(NEW), readings=answered)
+    [issue] = list_refusals(inventory(NEW), readings=readings)
 
     assert "s3cr3t" not in issue.message
     assert "live.txt" in words_in(issue.message)
 
 
-def test_deployment_on_its_way_does_not_stand_for_the_live_one():
+def test_deployment_in_progress_does_not_replace_the_live_one():
     live = LiveReference(name="gone", evidence="it says gone")
     coming = LiveReference(name="new", evidence="it is coming", is_required=False)
     source = LiveSource.parse("github-deployments")
-    answered = [LiveReading(source=source, references=(coming, live))]
+    readings = [LiveReading(source=source, references=(coming, live))]
 
-    assert codes(refusals(inventory(NEW), readings=answered)) == [RefusalCode.LIVE_NOT_FOUND]
+    assert list_codes(list_refusals(inventory(NEW), readings=readings)) == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
 
 
 def test_file_of_the_same_name_is_no_folder():
-    found = inventory(NEW, ignored=(IgnoredEntry(name="release-1", reason="a file"),))
-    answered = [reading("object:live.txt", "release-1")]
+    target_inventory = inventory(NEW, ignored=(IgnoredEntry(name="release-1", reason="a file"),))
+    readings = [make_reading("object:live.txt", "release-1")]
 
-    issues = refusals(found, readings=answered, pins=pin_protected(["release-1"]))
+    issues = list_refusals(target_inventory, readings=readings, pins=pin_protected(["release-1"]))
 
-    assert codes(issues) == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
+    assert list_codes(issues) == [RefusalCode.PROTECTED_NOT_FOUND, RefusalCode.LIVE_NOT_FOUND]
 
 
 def test_each_live_source_must_name_something_by_itself():
-    readings = [reading("object:current", "new"), reading("cloudfront", "gone")]
+    readings = [make_reading("object:current", "new"), make_reading("cloudfront", "gone")]
 
-    assert codes(refusals(inventory(NEW), readings=readings)) == [RefusalCode.LIVE_NOT_FOUND]
+    assert list_codes(list_refusals(inventory(NEW), readings=readings)) == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
 
 
 def test_live_commit_is_found_in_a_part_of_a_name():
     commit = "ab12cd3" + "0" * 33
-    found = inventory(deployment("web-ab12cd3", 1))
+    target_inventory = inventory(deployment("web-ab12cd3", 1))
 
-    assert refusals(found, readings=[reading("github-deployments", commit)]) == []
+    assert (
+        list_refusals(target_inventory, readings=[make_reading("github-deployments", commit)]) == []
+    )
 
 
-def test_live_folder_that_is_no_deployment_or_unreadable_is_there():
-    found = replace(
+def test_live_folder_that_is_no_deployment_or_unreadable_is_not_missing():
+    target_inventory = replace(
         inventory(NEW, ignored=(IgnoredEntry(name="assets/", reason="does not match"),)),
         unlisted=(UnlistedFolder(name="locked", reason="denied"),),
     )
-    readings = [reading("object:current", "assets"), reading("cloudfront", "locked")]
+    readings = [make_reading("object:current", "assets"), make_reading("cloudfront", "locked")]
 
-    assert codes(refusals(found, readings=readings)) == [RefusalCode.UNREADABLE_DEPLOYMENT]
+    assert list_codes(list_refusals(target_inventory, readings=readings)) == [
+        RefusalCode.UNREADABLE_DEPLOYMENT
+    ]
 
 
-def test_many_missing_names_are_cut_short():
-    [issue] = refusals(inventory(), readings=[reading("cloudfront", *"abcdefgh")])
+def test_list_of_many_missing_names_is_shortened():
+    [issue] = list_refusals(inventory(), readings=[make_reading("cloudfront", *"abcdefgh")])
 
     assert words_in(issue.message) & set("bcdefgh") == set("bcde")
     assert numbers_in(issue.message) == [3]
 
 
-def test_readings_are_held_against_the_names_of_all_folders():
-    there = reading("object:current", "new")
+def test_live_names_are_compared_with_the_names_of_all_folders():
+    reading = make_reading("object:current", "new")
 
-    assert find_live_refusals([there], ["new"]) == ()
-    assert [one.code for one in find_live_refusals([there], ["old"])] == [
+    assert find_live_refusals([reading], ["new"]) == ()
+    assert [refusal.code for refusal in find_live_refusals([reading], ["old"])] == [
         RefusalCode.LIVE_NOT_FOUND
     ]
-    assert [one.code for one in find_live_refusals([there], [])] == [RefusalCode.LIVE_NOT_FOUND]
+    assert [refusal.code for refusal in find_live_refusals([reading], [])] == [
+        RefusalCode.LIVE_NOT_FOUND
+    ]
 
 
 # Open pull requests and branches.
@@ -191,7 +201,7 @@ BRANCH = Reference(commits=(COMMIT,), branches=("main",))
 SOURCES = {"open-pull-requests": OPEN, "branches": BRANCH}
 
 
-def reference_reading(source, *references):
+def make_reference_reading(source, *references):
     return LiveReading(
         source=LiveSource.parse(source),
         references=tuple(
@@ -212,10 +222,12 @@ def reference_reading(source, *references):
         ("branches", ["2026-11-22", "mainline"]),
     ],
 )
-def test_pull_requests_and_branches_that_no_folder_could_be_named_after_refuse(source, names):
-    found = inventory(*(deployment(name, days) for days, name in enumerate(names, 1)))
+def test_pull_requests_and_branches_refuse_if_no_folder_can_have_their_names(source, names):
+    target_inventory = inventory(*(deployment(name, days) for days, name in enumerate(names, 1)))
 
-    [issue] = refusals(found, readings=[reference_reading(source, SOURCES[source])])
+    [issue] = list_refusals(
+        target_inventory, readings=[make_reference_reading(source, SOURCES[source])]
+    )
 
     assert issue.code is RefusalCode.LIVE_MATCHES_NOTHING
     assert source in words_in(issue.message)
@@ -231,14 +243,14 @@ def test_pull_requests_and_branches_that_no_folder_could_be_named_after_refuse(s
         ("branches", "develop-ab12cd3"),
     ],
 )
-def test_pull_requests_and_branches_that_are_not_deployed_warn_if_folders_could_be_theirs(
-    source, name
-):
-    found = inventory(NEW, deployment(name, 2))
-    readings = [reference_reading(source, SOURCES[source])]
+def test_undeployed_pull_requests_and_branches_warn_if_folders_can_have_their_names(source, name):
+    target_inventory = inventory(NEW, deployment(name, 2))
+    readings = [make_reference_reading(source, SOURCES[source])]
 
-    assert refusals(found, readings=readings) == []
-    assert codes(warnings(found, readings=readings)) == [WarningCode.LIVE_NOT_FOUND]
+    assert list_refusals(target_inventory, readings=readings) == []
+    assert list_codes(list_warnings(target_inventory, readings=readings)) == [
+        WarningCode.LIVE_NOT_FOUND
+    ]
 
 
 @pytest.mark.parametrize(
@@ -253,27 +265,32 @@ def test_pull_requests_and_branches_that_are_not_deployed_warn_if_folders_could_
     ],
 )
 def test_pull_requests_and_branches_that_have_a_folder_do_not_warn(source, name):
-    found = inventory(NEW, deployment(name, 2))
-    readings = [reference_reading(source, SOURCES[source])]
+    target_inventory = inventory(NEW, deployment(name, 2))
+    readings = [make_reference_reading(source, SOURCES[source])]
 
-    assert (refusals(found, readings=readings), warnings(found, readings=readings)) == ([], [])
+    assert (
+        list_refusals(target_inventory, readings=readings),
+        list_warnings(target_inventory, readings=readings),
+    ) == ([], [])
 
 
 @pytest.mark.parametrize("source", NEED_ONLY_ANSWER)
-def test_nothing_open_is_an_answer_and_where_there_is_no_folder_nothing_is_refused(source):
-    assert refusals(inventory(NEW), readings=[reference_reading(source)]) == []
-    assert warnings(inventory(NEW), readings=[reference_reading(source)]) == []
-    assert refusals(inventory(), readings=[reference_reading(source, SOURCES[source])]) == []
+def test_source_without_references_and_target_without_folders_do_not_refuse(source):
+    assert list_refusals(inventory(NEW), readings=[make_reference_reading(source)]) == []
+    assert list_warnings(inventory(NEW), readings=[make_reference_reading(source)]) == []
+    assert (
+        list_refusals(inventory(), readings=[make_reference_reading(source, SOURCES[source])]) == []
+    )
 
 
 def test_deployment_record_whose_commit_and_ref_are_missing_refuses():
     record = Reference.from_git_ref("main", COMMIT)
-    readings = [reference_reading("github-deployments", record)]
+    readings = [make_reference_reading("github-deployments", record)]
 
-    issues = refusals(inventory(deployment("main-1111111", 1)), readings=readings)
+    issues = list_refusals(inventory(deployment("main-1111111", 1)), readings=readings)
 
-    assert codes(issues) == [RefusalCode.LIVE_NOT_FOUND]
-    assert refusals(inventory(deployment("main", 1)), readings=readings) == []
+    assert list_codes(issues) == [RefusalCode.LIVE_NOT_FOUND]
+    assert list_refusals(inventory(deployment("main", 1)), readings=readings) == []
 
 
 @pytest.mark.parametrize(
@@ -286,17 +303,17 @@ def test_deployment_record_whose_commit_and_ref_are_missing_refuses():
         ("release-2026-11-30-build-51", f"web-{COMMIT[:7]}", False),
     ],
 )
-def test_folder_of_a_branch_that_is_cut_off_is_not_surely_the_live_one(ref, name, is_refused):
+def test_folder_with_a_truncated_branch_name_may_not_be_the_live_one(ref, name, is_refused):
     live = LiveReference(
         name=COMMIT,
         evidence="GitHub has it deployed",
         reference=Reference(commits=(COMMIT,), branches=(ref,)),
     )
-    deployed = LiveReading(
+    reading = LiveReading(
         source=LiveSource.parse("github-deployments:production"), references=(live,)
     )
 
-    codes = [refusal.code for refusal in find_live_refusals((deployed,), [name, "other"])]
+    codes = [refusal.code for refusal in find_live_refusals((reading,), [name, "other"])]
 
     assert codes == ([RefusalCode.LIVE_NOT_FOUND] if is_refused else [])
 
@@ -305,8 +322,8 @@ TARGETS = TargetNames(prefix="apps/shop/", by_prefix={"apps/blog/": ["old"], "ap
 ROOT_TARGETS = TargetNames(prefix="shop/", by_prefix={"blog/": ["old"], "shop/": ["new"]})
 
 
-def path_reading(source, prefix, *, location="live.txt"):
-    """A source that names a deployment of the target, and one in the folder `prefix`."""
+def make_path_reading(source, prefix, *, location="live.txt"):
+    """Return a reading with a deployment of the target and one in the folder `prefix`."""
     evidence = f"live.txt says {prefix}old"
     return LiveReading(
         source=LiveSource.parse(source),
@@ -328,7 +345,8 @@ def path_reading(source, prefix, *, location="live.txt"):
 )
 def test_path_to_a_folder_that_is_no_target_refuses(source, prefix, is_refused):
     codes = [
-        issue.code for issue in find_live_refusals([path_reading(source, prefix)], ["new"], TARGETS)
+        issue.code
+        for issue in find_live_refusals([make_path_reading(source, prefix)], ["new"], TARGETS)
     ]
 
     assert codes == ([RefusalCode.LIVE_NOT_FOUND] if is_refused else [])
@@ -338,8 +356,8 @@ def test_path_to_a_folder_that_is_no_target_refuses(source, prefix, is_refused):
     ("prefix", "targets", "is_quoted"),
     [("apps/Blog/", TARGETS, True), ("s3cr3t/", ROOT_TARGETS, False)],
 )
-def test_folder_that_is_no_target_is_quoted_only_if_it_is_like_one(prefix, targets, is_quoted):
-    [issue] = find_live_refusals([path_reading("object:live.txt", prefix)], ["new"], targets)
+def test_folder_that_is_no_target_is_quoted_only_if_similar_to_one(prefix, targets, is_quoted):
+    [issue] = find_live_refusals([make_path_reading("object:live.txt", prefix)], ["new"], targets)
 
     assert (prefix in issue.message, "live.txt" in issue.message) == (is_quoted, True)
 
@@ -347,29 +365,29 @@ def test_folder_that_is_no_target_is_quoted_only_if_it_is_like_one(prefix, targe
 def test_messages_are_the_golden_ones():
     secret = LiveReference(name="s3cr3t", evidence="live.txt says s3cr3t", location="live.txt")
     pointer = LiveReading(source=LiveSource.parse("object:live.txt"), references=(secret,))
-    unlike = inventory(deployment("build-95", 1))
-    branches = [reading("branches", "gone-1", "gone-2")]
+    builds = inventory(deployment("build-95", 1))
+    branches = [make_reading("branches", "gone-1", "gone-2")]
     cases = {
-        "unreadable": refusals(
-            inventory(NEW), readings=[reading("cloudfront", problem="it did not answer")]
+        "unreadable": list_refusals(
+            inventory(NEW), readings=[make_reading("cloudfront", problem="it did not answer")]
         ),
-        "names nothing": refusals(inventory(NEW), readings=[reading("cloudfront")]),
-        "names a missing folder": refusals(
-            inventory(NEW), readings=[reading("cloudfront", "nwe", "ab12cd3")]
+        "names nothing": list_refusals(inventory(NEW), readings=[make_reading("cloudfront")]),
+        "names a missing folder": list_refusals(
+            inventory(NEW), readings=[make_reading("cloudfront", "nwe", "ab12cd3")]
         ),
-        "names many missing folders": refusals(
-            inventory(), readings=[reading("cloudfront", *"abcdefgh")]
+        "names many missing folders": list_refusals(
+            inventory(), readings=[make_reading("cloudfront", *"abcdefgh")]
         ),
-        "a pointer names a missing folder": refusals(inventory(NEW), readings=[pointer]),
-        "also names missing folders": warnings(
-            inventory(NEW), readings=[reading("cloudfront", "new", "gone-1", "gone-2")]
+        "a pointer names a missing folder": list_refusals(inventory(NEW), readings=[pointer]),
+        "also names missing folders": list_warnings(
+            inventory(NEW), readings=[make_reading("cloudfront", "new", "gone-1", "gone-2")]
         ),
         "names a folder that is no target": find_live_refusals(
-            [path_reading("object:live.txt", "apps/Blog/")], ["new"], TARGETS
+            [make_path_reading("object:live.txt", "apps/Blog/")], ["new"], TARGETS
         ),
-        "branches keep nothing": warnings(inventory(NEW), readings=branches),
-        "no folder could be named after them": refusals(
-            unlike, readings=[reference_reading("branches", BRANCH)]
+        "branches keep nothing": list_warnings(inventory(NEW), readings=branches),
+        "no folder could be named after them": list_refusals(
+            builds, readings=[make_reference_reading("branches", BRANCH)]
         ),
     }
     assert_messages(__file__, cases.items())

@@ -19,7 +19,7 @@ def test_precaution_does_not_replace_the_live_one():
     assert find_codes(live, PRECAUTION, names=["live"]) == []
 
 
-def test_precaution_does_not_replace_one_in_progress_either():
+def test_precaution_does_not_replace_a_deployment_in_progress():
     coming = LiveReference(name="coming", evidence="coming", is_required=False)
     assert find_codes(coming, PRECAUTION, names=["old"]) == [RefusalCode.LIVE_NOT_FOUND]
     assert find_codes(coming, PRECAUTION, names=["coming"]) == []

@@ -82,7 +82,7 @@ ALIKE: dict[str, Sequence[str]] = {
     "applications": (*(f"web-{name}" for name in COMMITS), *(f"api-{name}" for name in COMMITS)),
     "data sets": ("data-1", "data-2", "data-3"),
 }
-# Asset folders for which there is no short `match`: at least one other folder has another name.
+# Asset folders without a short `match`: some other folder has a name of another form.
 WITHOUT_MATCH: dict[str, tuple[Sequence[str], set[str]]] = {
     "one commit": ((FULL[0], "assets"), {"assets"}),
     "words": (("blue", "green", "_next"), {"_next"}),
@@ -113,7 +113,7 @@ def test_folder_named_unlike_the_others_is_returned(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", MIXED)
-def test_suggested_match_has_exactly_the_others(case: str) -> None:
+def test_suggested_match_matches_exactly_the_others(case: str) -> None:
     names, expected = MIXED[case]
     mixed_names = find_mixed_names(names, names)
     assert mixed_names is not None
@@ -235,7 +235,7 @@ SHARED = st.sampled_from(["assets", "user-uploads", "images", "shared", "fonts",
 
 
 @given(data=st.data(), shared=st.sets(SHARED, min_size=1, max_size=3))
-def test_shared_folders_beside_deployments_of_any_kind_refuse(data, shared: set[str]) -> None:
+def test_shared_folders_next_to_deployments_of_any_kind_refuse(data, shared: set[str]) -> None:
     kind = data.draw(KINDS)
     names = data.draw(st.sets(kind, min_size=4, max_size=12))
     shuffled = data.draw(st.permutations([*names, *shared]))

@@ -25,7 +25,7 @@ COMMITS = [f"{number}{number}ab12cd3" for number in range(8, 12)]
 REFUSED, WARNED, QUIET = "refused", "warned", "quiet"
 
 
-def uploaded_in_order(names: list[str]) -> list[Deployment]:
+def make_uploads(names: list[str]) -> list[Deployment]:
     """Return deployments of which the first is the oldest."""
     return [deployment(name, len(names) - index) for index, name in enumerate(names)]
 
@@ -58,15 +58,15 @@ def check(deployments, *, keep_count=3, is_age_from_set=False, pins=(), live_fro
         [f"pr-12-{name}" for name in BUILDS],
     ],
 )
-def test_copy_in_the_order_of_keys_is_refused_and_the_original_is_quiet(names):
-    assert check(uploaded_in_order(sorted(names)), keep_count=2) == REFUSED
-    assert check(uploaded_in_order(names), keep_count=2) == QUIET
+def test_copy_in_key_order_is_refused_and_the_original_is_not(names):
+    assert check(make_uploads(sorted(names)), keep_count=2) == REFUSED
+    assert check(make_uploads(names), keep_count=2) == QUIET
 
 
 @pytest.mark.parametrize("names", [DATES, [name.replace("-", "") for name in DATES], BUILDS])
 def test_reversed_copy_is_refused(names):
-    assert check(uploaded_in_order(names[::-1])) == REFUSED
-    assert check(uploaded_in_order(names)) == QUIET
+    assert check(make_uploads(names[::-1])) == REFUSED
+    assert check(make_uploads(names)) == QUIET
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_reversed_copy_is_refused(names):
         ["1234567", "7654321", "2345678", "ab12cd3"],
     ],
 )
-def test_names_without_an_order_are_quiet_in_any_order(names):
+def test_names_without_an_order_are_accepted_in_any_order(names):
     for order in (names, names[::-1], sorted(names)):
-        assert check(uploaded_in_order(order), keep_count=1) == QUIET
+        assert check(make_uploads(order), keep_count=1) == QUIET
 
 
 @pytest.mark.parametrize("template", ["web-{}", "my-site-{}", "x{}", "staging_{}"])
 def test_numbers_after_any_word_are_compared_if_they_differ_in_length(template):
     copied = sorted(template.format(number) for number in range(95, 105))
-    assert check(uploaded_in_order(copied), keep_count=2) == REFUSED
+    assert check(make_uploads(copied), keep_count=2) == REFUSED
     for servers in ([3, 1, 2], ["10", "09", "08"]):
-        deployments = uploaded_in_order([template.format(number) for number in servers])
+        deployments = make_uploads([template.format(number) for number in servers])
         assert check(deployments, keep_count=1) == QUIET
 
 
@@ -122,16 +122,16 @@ def suggests_order_by_name(deployments, pins=(), *, has_time_rules=False) -> boo
         ([f"{name}-ab12cd{name[-1]}" for name in BUILDS], False),
     ],
 )
-def test_order_by_name_is_suggested_where_it_orders_the_names(names, is_suggested):
-    deployments = uploaded_in_order(names[::-1])
+def test_order_by_name_is_suggested_if_it_orders_the_names(names, is_suggested):
+    deployments = make_uploads(names[::-1])
     assert suggests_order_by_name(deployments) is is_suggested
     assert not suggests_order_by_name(deployments, has_time_rules=True)
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
-def test_order_by_name_is_not_suggested_beside_a_commit_that_is_not_protected(is_complete):
+def test_order_by_name_is_not_suggested_with_an_unprotected_commit(is_complete):
     commit = replace(deployment("main-9c41e07", 90), is_complete=is_complete)
-    deployments = [*uploaded_in_order(BUILDS[::-1]), commit]
+    deployments = [*make_uploads(BUILDS[::-1]), commit]
     assert not suggests_order_by_name(deployments)
     assert suggests_order_by_name(deployments, pin_protected(["main-*"]))
 
@@ -144,62 +144,62 @@ def test_order_by_name_is_not_suggested_beside_a_commit_that_is_not_protected(is
         ["10-2026", "11-2026", "12-2026", "01-2027"],
     ],
 )
-def test_dates_in_other_notations_are_quiet_in_the_order_of_time(names):
-    assert check(uploaded_in_order(names), keep_count=2) == QUIET
+def test_dates_in_other_notations_are_accepted_in_time_order(names):
+    assert check(make_uploads(names), keep_count=2) == QUIET
 
 
 @pytest.mark.parametrize(
     ("keep_count", "result"),
     [(1, REFUSED), (5, REFUSED), (6, WARNED), (9, WARNED), (10, WARNED), (20, WARNED)],
 )
-def test_copy_warns_while_the_highest_number_stays(keep_count, result):
-    assert check(uploaded_in_order(sorted(BUILDS)), keep_count=keep_count) == result
+def test_copy_only_warns_while_the_highest_number_is_kept(keep_count, result):
+    assert check(make_uploads(sorted(BUILDS)), keep_count=keep_count) == result
 
 
 def test_set_age_from_turns_the_refusal_into_a_warning():
-    deployments = uploaded_in_order(sorted(BUILDS))
+    deployments = make_uploads(sorted(BUILDS))
     assert check(deployments, is_age_from_set=True) == WARNED
 
 
 def test_protecting_the_named_deployments_ends_the_refusal():
-    deployments = uploaded_in_order(sorted(BUILDS))
+    deployments = make_uploads(sorted(BUILDS))
     assert check(deployments, pins=pin_protected(["build-1*"])) == QUIET
 
 
 def test_pinned_highest_number_is_not_refused():
     pin = live_pin("build-104", "a test")
-    assert check(uploaded_in_order(sorted(BUILDS)), pins=[pin]) == WARNED
+    assert check(make_uploads(sorted(BUILDS)), pins=[pin]) == WARNED
 
 
 @pytest.mark.parametrize(
     ("order", "keep_count", "result"),
     [
-        # One rollback by a new upload: nothing unusual, unless the newest build goes.
+        # A rollback by a new upload matters only if the newest build is deleted.
         ([*BUILDS[1:], BUILDS[0]], 5, QUIET),
         ([*BUILDS[1:], BUILDS[0]], 1, REFUSED),
         # Backports.
         (["v1.9.4", "v2.0.0", "v1.9.5", "v2.0.1", "v2.0.2", "v2.0.3", "v2.1.0"], 3, QUIET),
         (["v1.9.4", "v2.0.0", "v1.9.5", "v1.9.6", "v1.9.7"], 3, REFUSED),
-        # A build that was uploaded late and goes before many earlier ones.
+        # A build that was uploaded late and is deleted before many earlier ones.
         (["build-10", *(f"build-{number}" for number in (5, 6, 7, 8, 9, 11))], 5, WARNED),
-        # An old series in disorder goes as a whole before a new one.
+        # An old series in disorder is deleted completely before a new one.
         ([*sorted(BUILDS), *COMMITS], 4, REFUSED),
     ],
 )
 def test_small_disorder_warns_only_if_it_matters(order, keep_count, result):
-    assert check(uploaded_in_order(order), keep_count=keep_count) == result
+    assert check(make_uploads(order), keep_count=keep_count) == result
 
 
-def test_groups_are_checked_alone():
+def test_groups_are_checked_separately():
     group_by = UserPattern.compile(r"(v\d+)\..*")
     backports = ["v1.9.4", "v2.0.0", "v1.9.5", "v1.9.6", "v1.9.7"]
-    assert check(uploaded_in_order(backports), group_by=group_by) == QUIET
+    assert check(make_uploads(backports), group_by=group_by) == QUIET
     copied = ["v2.10.0", "v2.11.0", "v2.9.0", "v1.0.0"]
-    assert check(uploaded_in_order(copied), keep_count=1, group_by=group_by) == REFUSED
+    assert check(make_uploads(copied), keep_count=1, group_by=group_by) == REFUSED
 
 
 def test_bare_numbers_are_not_compared_if_open_pull_requests_are_live():
-    deployments = uploaded_in_order(["10", "11", "8", "9"])
+    deployments = make_uploads(["10", "11", "8", "9"])
     assert check(deployments, keep_count=1) == REFUSED
     assert check(deployments, keep_count=1, live_from=["open-pull-requests"]) == QUIET
 
@@ -211,7 +211,7 @@ def test_overlapping_uploads_contradict_nothing():
 
 def test_incomplete_deployment_contradicts_nothing():
     failed = replace(deployment("build-200", 30), is_complete=False)
-    assert check([*uploaded_in_order(BUILDS), failed]) == QUIET
+    assert check([*make_uploads(BUILDS), failed]) == QUIET
 
 
 def test_times_that_the_setting_names_are_compared():
@@ -225,14 +225,14 @@ numbers = st.lists(st.integers(1, 10**6), unique=True, min_size=2, max_size=12)
 
 
 @given(numbers, st.integers(1, 12), st.sampled_from(["build-{}", "v1.{}.0", "{}", "a{}b"]))
-def test_names_in_the_order_of_their_uploads_are_always_quiet(values, keep_count, template):
+def test_names_in_upload_order_never_warn(values, keep_count, template):
     names = [template.format(value) for value in sorted(values)]
-    assert check(uploaded_in_order(names), keep_count=keep_count) == QUIET
+    assert check(make_uploads(names), keep_count=keep_count) == QUIET
 
 
 @given(st.permutations(BUILDS), st.integers(1, 9), st.randoms(use_true_random=False))
-def test_highest_number_is_never_deleted_without_a_word(order, keep_count, random):
-    deployments = uploaded_in_order(order)
+def test_deletion_of_the_highest_number_is_always_refused(order, keep_count, random):
+    deployments = make_uploads(order)
     result = check(deployments, keep_count=keep_count)
     shuffled = random.sample(deployments, len(deployments))
     assert check(shuffled, keep_count=keep_count) == result
@@ -244,8 +244,8 @@ spans = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3)), min_size=1, ma
 
 
 @given(spans)
-def test_displaced_deployments_are_as_few_as_possible(uploads):
-    """Compared with trying each subset: no pair of it may be known to be out of order."""
+def test_displaced_count_is_minimal(uploads):
+    """Compare with every subset of uploads in which no pair is out of order."""
     deployments = [
         deployment(f"build-{number}", 20 - start, 20 - start - length)
         for number, (start, length) in enumerate(uploads, start=1)
@@ -256,8 +256,8 @@ def test_displaced_deployments_are_as_few_as_possible(uploads):
     displaced_counts = [
         len(uploads) - size
         for size in range(len(uploads) + 1)
-        for chosen in combinations(uploads, size)
-        if all(earlier[0] <= sum(later) for earlier, later in combinations(chosen, 2))
+        for subset in combinations(uploads, size)
+        if all(earlier[0] <= sum(later) for earlier, later in combinations(subset, 2))
     ]
     expected = min(displaced_counts)
     assert [series.displaced_count for series in order.series] == [expected] * bool(expected)

@@ -79,7 +79,7 @@ def test_bare_numbers_are_pull_requests_if_those_are_live():
         (f"main-{DECIMAL_COMMIT}", f"main-{COMMIT}", ()),
     ],
 )
-def test_decimal_number_in_the_place_of_a_hash_is_taken_for_a_hash(name, other, numbers):
+def test_decimal_number_is_a_hash_if_another_name_has_a_hash_there(name, other, numbers):
     assert parse(name, other)[1] == numbers
 
 
@@ -114,9 +114,9 @@ names = st.one_of(
 
 
 @given(st.lists(names, unique=True, max_size=8), st.randoms(use_true_random=False))
-def test_any_names_are_read_alike_in_any_order(some_names, random):
-    shuffled = random.sample(some_names, len(some_names))
-    parsed = parse_names(some_names)
+def test_names_are_parsed_the_same_in_any_order(distinct_names, random):
+    shuffled = random.sample(distinct_names, len(distinct_names))
+    parsed = parse_names(distinct_names)
     assert parse_names(shuffled) == parsed
     for name, numbered in parsed.items():
         digits = [int(number) for number in re.findall("[0-9]+", name.lower())]

@@ -20,17 +20,17 @@ from tests.support.builders import NOW, days_ago, deployment, inventory, make_ob
 COMMITS = [f"{number}{number}ab12cd3" for number in range(10, 20)]
 
 
-def rewritten(name: str, days: float, late_days: float, late_file: str = "robots.txt"):
+def make_rewritten(name: str, days: float, late_days: float, late_file: str = "robots.txt"):
     """Return a deployment with a file that was written later than the others."""
     keys = {"app.js": days, "index.html": days, late_file: late_days}
     objects = [make_object(f"{name}/{key}", at=days_ago(age)) for key, age in keys.items()]
     return summarize_folder(name, f"{name}/", objects)
 
 
-def all_rewritten(names: list[str], **options) -> list[Deployment]:
-    """Return deployments uploaded one a day, with a file rewritten one by one a day ago."""
+def make_all_rewritten(names: list[str], **options) -> list[Deployment]:
+    """Return deployments uploaded daily, each with a file rewritten about a day ago."""
     return [
-        rewritten(name, len(names) - index + 1, 1 - index / 10_000, **options)
+        make_rewritten(name, len(names) - index + 1, 1 - index / 10_000, **options)
         for index, name in enumerate(names)
     ]
 
@@ -46,10 +46,11 @@ def check(deployments, *, keep_count=3, pins=(), **policy):
     assert warning.code is WarningCode.NEVER_DELETABLE
     assert not any(evaluation.is_delete for evaluation in evaluations)
     suggested = [AgeFrom(text) for text in re.findall("age-from: ([a-z]+)", warning.message)]
-    for age_from in suggested:  # what is suggested helps
+    for age_from in suggested:  # check that the suggestion works
         changed = RetentionPolicy(keep_count=keep_count, **(policy | {"age_from": age_from}))
         assert any(
-            item.is_delete for item in evaluate(inventory(*deployments), changed, pins, NOW, 1)
+            evaluation.is_delete
+            for evaluation in evaluate(inventory(*deployments), changed, pins, NOW, 1)
         )
     return suggested
 
@@ -70,17 +71,17 @@ def check(deployments, *, keep_count=3, pins=(), **policy):
     ],
 )
 def test_setting_that_fits_the_names_is_suggested(names, suggested):
-    assert check(all_rewritten(names)) == suggested
+    assert check(make_all_rewritten(names)) == suggested
 
 
 def test_oldest_is_not_suggested_unless_each_has_the_same_late_file():
-    deployments = all_rewritten(COMMITS)
-    deployments[3] = rewritten(COMMITS[3], 8, 1.1, "sitemap.xml")
+    deployments = make_all_rewritten(COMMITS)
+    deployments[3] = make_rewritten(COMMITS[3], 8, 1.1, "sitemap.xml")
     assert check(deployments) == []
 
 
 def test_newest_is_not_suggested_where_it_would_not_help():
-    deployments = [rewritten(f"pr-{number}", number + 2, 1) for number in range(6)]
+    deployments = [make_rewritten(f"pr-{number}", number + 2, 1) for number in range(6)]
     assert check(deployments) == []
 
 
@@ -90,28 +91,28 @@ def test_equal_times_are_an_overlap():
 
 
 @pytest.mark.parametrize("new_count", [1, 2])
-def test_fewer_new_ones_than_keep_count_do_not_silence_it(new_count):
+def test_fewer_new_deployments_than_keep_count_still_warn(new_count):
     new = [deployment(f"{number}fedcba9", 0.5 - number / 10) for number in range(new_count)]
-    assert check([*all_rewritten(COMMITS), *new]) == [AgeFrom.OLDEST]
+    assert check([*make_all_rewritten(COMMITS), *new]) == [AgeFrom.OLDEST]
 
 
-def test_as_many_new_ones_as_keep_count_make_the_others_deletable():
+def test_keep_count_new_deployments_do_not_warn():
     new = [deployment(f"{number}fedcba9", 0.5 - number / 10) for number in range(3)]
-    assert check([*all_rewritten(COMMITS), *new]) is None
+    assert check([*make_all_rewritten(COMMITS), *new]) is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_no_more_than_keep_count_is_quiet(count):
-    assert check(all_rewritten(COMMITS[:count])) is None
+def test_at_most_keep_count_deployments_do_not_warn(count):
+    assert check(make_all_rewritten(COMMITS[:count])) is None
 
 
 def test_protected_deployments_do_not_count():
     pins = pin_protected([COMMITS[0]])
-    assert check(all_rewritten(COMMITS[:4])) == [AgeFrom.OLDEST]
-    assert check(all_rewritten(COMMITS[:4]), pins=pins) is None
+    assert check(make_all_rewritten(COMMITS[:4])) == [AgeFrom.OLDEST]
+    assert check(make_all_rewritten(COMMITS[:4]), pins=pins) is None
 
 
-def test_builds_in_parallel_are_quiet():
+def test_parallel_builds_do_not_warn():
     deployments = [deployment("a1", 9), deployment("a2", 3, 2.99), deployment("a3", 3.005, 2.98)]
     assert check(deployments, keep_count=2) is None
     assert check(deployments[1:], keep_count=1) is None
@@ -122,34 +123,34 @@ def test_builds_in_parallel_are_quiet():
 @pytest.mark.parametrize(
     "names", [COMMITS, [f"v1.{number}.0" for number in range(9)], [f"pr-{n}" for n in range(9)]]
 )
-def test_long_lived_folder_beside_as_many_as_are_kept_is_quiet(names, keep_count, age_from):
-    long_lived = rewritten("stable", 300, 0.5, "index.html")
+def test_long_lived_folder_and_keep_count_deployments_do_not_warn(names, keep_count, age_from):
+    long_lived = make_rewritten("stable", 300, 0.5, "index.html")
     uploaded = [deployment(name, days, days - 0.001) for days, name in enumerate(names, start=1)]
     deployments = [long_lived, *uploaded[:keep_count]]
     assert check(deployments, keep_count=keep_count, age_from=age_from) is None
 
 
-def test_long_lived_folder_that_overlaps_an_upload_is_quiet():
-    long_lived = rewritten("stable", 300, 5, "index.html")
+def test_long_lived_folder_that_overlaps_an_upload_does_not_warn():
+    long_lived = make_rewritten("stable", 300, 5, "index.html")
     deployments = [long_lived, deployment(COMMITS[0], 5.001, 4.999), deployment(COMMITS[1], 1)]
     assert check(deployments, keep_count=2) is None
 
 
 def test_long_lived_folder_does_not_hide_parallel_uploads():
-    long_lived = rewritten("stable", 300, 0.5, "index.html")
+    long_lived = make_rewritten("stable", 300, 0.5, "index.html")
     parallel = [deployment(name, 4, 3.99) for name in COMMITS[:4]]
     assert check([long_lived, *parallel]) == []
 
 
 def test_oldest_is_not_suggested_for_parallel_uploads():
-    deployments = [rewritten(name, 4, 3.99, "index.html") for name in COMMITS]
-    deployments[-1] = rewritten(COMMITS[-1], 5, 3.99, "index.html")
+    deployments = [make_rewritten(name, 4, 3.99, "index.html") for name in COMMITS]
+    deployments[-1] = make_rewritten(COMMITS[-1], 5, 3.99, "index.html")
     assert check(deployments) == []
 
 
-def test_one_group_in_which_something_can_be_deleted_is_enough():
+def test_one_group_with_a_deletable_deployment_is_enough():
     group_by = UserPattern.compile(r"(pr-\d+)-.*")
-    stuck = all_rewritten([f"pr-1-{name}" for name in COMMITS])
+    stuck = make_all_rewritten([f"pr-1-{name}" for name in COMMITS])
     assert check(stuck, group_by=group_by) == [AgeFrom.OLDEST]
     moving = [deployment(f"pr-2-{name}", index) for index, name in enumerate(COMMITS)]
     assert check([*stuck, *moving], group_by=group_by) is None
@@ -160,7 +161,7 @@ def test_one_group_in_which_something_can_be_deleted_is_enough():
     st.integers(1, 8),
     st.randoms(use_true_random=False),
 )
-def test_uploads_one_after_another_are_always_quiet(days, keep_count, random):
+def test_sequential_uploads_never_warn(days, keep_count, random):
     deployments = [deployment(f"{day}ab12cd3", day, day - 0.5) for day in days]
     random.shuffle(deployments)
     assert check(deployments, keep_count=keep_count) is None
@@ -168,12 +169,12 @@ def test_uploads_one_after_another_are_always_quiet(days, keep_count, random):
 
 @given(st.integers(4, 9), st.randoms(use_true_random=False))
 def test_a_file_rewritten_in_all_always_warns(count, random):
-    deployments = all_rewritten(COMMITS[:count])
+    deployments = make_all_rewritten(COMMITS[:count])
     random.shuffle(deployments)
     assert check(deployments) == [AgeFrom.OLDEST]
 
 
-def test_newest_key_is_the_first_of_the_newest_in_any_parts():
+def test_newest_key_is_the_first_key_with_the_newest_time():
     objects = [
         make_object(f"d/{key}", at=days_ago(1) + timedelta(seconds=second))
         for key, second in (("a", 0), ("b", 5), ("c", 5), ("d", 1))

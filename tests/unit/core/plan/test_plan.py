@@ -1,4 +1,4 @@
-"""What a plan is known by, what it counts, and what of it is still due."""
+"""The plan ID, the totals, and the revalidation of an approved plan."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -31,7 +31,7 @@ ENTRY = PolicyEntry(value=3, origin=Origin.INPUT)
 REFUSAL = Refusal(code=RefusalCode.MAX_DELETE, message="too many")
 
 
-def usual(**changes):
+def make_plan(**changes):
     decisions = changes.pop("decisions", (kept(NEW), to_delete(OLD)))
     return plan(*decisions, **({"policy": {"keep-count": ENTRY}} | changes))
 
@@ -49,16 +49,16 @@ def usual(**changes):
     ids=lambda changes: next(iter(changes)),
 )
 def test_plan_id_is_independent_of_times_wording_and_order(changes):
-    assert usual(**changes).plan_id == usual().plan_id
+    assert make_plan(**changes).plan_id == make_plan().plan_id
 
 
 def test_plan_id_is_independent_of_the_order_of_settings():
-    one, other = {"keep-count": ENTRY}, {"match": ENTRY}
+    first, second = {"keep-count": ENTRY}, {"match": ENTRY}
 
-    assert usual(policy=one | other).plan_id == usual(policy=other | one).plan_id
+    assert make_plan(policy=first | second).plan_id == make_plan(policy=second | first).plan_id
 
 
-def decided_otherwise(**changes):
+def change_deployment(**changes):
     return {"decisions": (kept(NEW), to_delete(replace(OLD, **changes)))}
 
 
@@ -81,19 +81,19 @@ def decided_otherwise(**changes):
         {"decisions": (kept(NEW), replace(to_delete(OLD), action=Action.KEEP))},
         {"decisions": (kept(NEW, ReasonCode.PROTECTED), to_delete(OLD))},
         {"decisions": (replace(kept(NEW), group="g"), to_delete(OLD))},
-        decided_otherwise(name="older"),
-        decided_otherwise(prefix="site/old/"),
-        decided_otherwise(fingerprint="0" * 64),
-        decided_otherwise(object_count=3),
-        decided_otherwise(size_bytes=3),
-        decided_otherwise(oldest_at=days_ago(10)),
-        decided_otherwise(newest_at=days_ago(8)),
-        decided_otherwise(is_complete=False),
+        change_deployment(name="older"),
+        change_deployment(prefix="site/old/"),
+        change_deployment(fingerprint="0" * 64),
+        change_deployment(object_count=3),
+        change_deployment(size_bytes=3),
+        change_deployment(oldest_at=days_ago(10)),
+        change_deployment(newest_at=days_ago(8)),
+        change_deployment(is_complete=False),
     ],
     ids=str,
 )
 def test_plan_id_depends_on_target_policy_refusals_decisions_and_fingerprints(changes):
-    assert usual(**changes).plan_id != usual().plan_id
+    assert make_plan(**changes).plan_id != make_plan().plan_id
 
 
 def test_plan_id_depends_on_each_reason():
@@ -102,18 +102,18 @@ def test_plan_id_depends_on_each_reason():
 
     both = replace(first, reasons=(*first.reasons, more))
 
-    assert usual(decisions=(both, to_delete(OLD))).plan_id != usual().plan_id
+    assert make_plan(decisions=(both, to_delete(OLD))).plan_id != make_plan().plan_id
 
 
-def test_totals_count_what_stays_and_what_goes():
-    two = plan(
+def test_totals_count_kept_and_deleted_deployments():
+    mixed_plan = plan(
         kept(NEW),
         to_delete(OLD),
         to_delete(deployment("older", 10, size_bytes=5)),
         kept(empty_deployment("e")),
     )
 
-    totals = two.totals
+    totals = mixed_plan.totals
     assert (totals.found, totals.keep, totals.delete) == (4, 2, 2)
     assert (totals.objects_to_delete, totals.bytes_to_delete, totals.bytes_to_keep) == (
         4,
@@ -125,8 +125,8 @@ def test_totals_count_what_stays_and_what_goes():
 def test_refusal_makes_a_plan_not_applyable_and_a_warning_does_not():
     warning = PlanWarning(code=WarningCode.VERSIONING_UNKNOWN, message="m")
 
-    assert usual(warnings=(warning,)).is_applyable
-    assert not usual(refusals=(REFUSAL,)).is_applyable
+    assert make_plan(warnings=(warning,)).is_applyable
+    assert not make_plan(refusals=(REFUSAL,)).is_applyable
 
 
 @pytest.mark.parametrize(
@@ -147,59 +147,59 @@ def test_refusal_makes_a_plan_not_applyable_and_a_warning_does_not():
         (10, True, 0, 0, True),
     ],
 )
-def test_limit_allows_up_to_its_border(amount, is_percent, delete_count, found_count, is_allowed):
+def test_limit_allows_up_to_its_value(amount, is_percent, delete_count, found_count, is_allowed):
     limit = DeleteLimit(amount=amount, is_percent=is_percent)
 
     assert limit.allows(delete_count, found_count) is is_allowed
 
 
-# What of an approved plan is still due.
+# Revalidation of an approved plan.
 
 APPROVED = (kept(NEW), to_delete(OLD))
 
 
-def still_due(*fresh, approved=None):
+def revalidate_with(*fresh, approved=None):
     later = NOW + timedelta(days=1)
     return revalidate(plan(*(approved or APPROVED)), plan(*fresh, created_at=later))
 
 
-def test_unchanged_and_still_doomed_is_due():
-    found = still_due(kept(NEW), to_delete(OLD, "another-reason"))
+def test_unchanged_deployment_that_is_still_to_delete_is_deleted():
+    revalidated = revalidate_with(kept(NEW), to_delete(OLD, "another-reason"))
 
-    assert found.to_delete == (to_delete(OLD, "another-reason"),)
-    assert found.withdrawn == {}
+    assert revalidated.to_delete == (to_delete(OLD, "another-reason"),)
+    assert revalidated.withdrawn == {}
 
 
-def test_doomed_since_the_approval_is_not_due():
-    assert still_due(to_delete(NEW), to_delete(OLD)).to_delete == (to_delete(OLD),)
-    assert still_due(to_delete(deployment("other", 20)), to_delete(OLD)).to_delete == (
+def test_deployment_decided_to_be_deleted_after_approval_is_kept():
+    assert revalidate_with(to_delete(NEW), to_delete(OLD)).to_delete == (to_delete(OLD),)
+    assert revalidate_with(to_delete(deployment("other", 20)), to_delete(OLD)).to_delete == (
         to_delete(OLD),
     )
 
 
-def test_kept_by_now_is_withdrawn_with_every_reason():
+def test_deployment_that_is_now_kept_is_withdrawn_with_every_reason():
     keep = kept(OLD, ReasonCode.PROTECTED, "first-reason")
     more = Reason(code=ReasonCode.KEEP_COUNT, message="second-reason")
 
-    found = still_due(replace(keep, reasons=(*keep.reasons, more)))
+    revalidated = revalidate_with(replace(keep, reasons=(*keep.reasons, more)))
 
-    assert found.to_delete == ()
-    assert found.withdrawn.keys() == {"old"}
-    assert {"first-reason", "second-reason"} <= words_in(found.withdrawn["old"])
-
-
-def test_changed_since_the_plan_is_withdrawn():
-    found = still_due(kept(NEW), to_delete(replace(OLD, fingerprint="0" * 64)))
-
-    assert found.to_delete == ()
-    assert found.withdrawn.keys() == {"old"}
+    assert revalidated.to_delete == ()
+    assert revalidated.withdrawn.keys() == {"old"}
+    assert {"first-reason", "second-reason"} <= words_in(revalidated.withdrawn["old"])
 
 
-def test_gone_since_the_plan_is_withdrawn():
-    found = still_due(kept(NEW))
+def test_changed_deployment_is_withdrawn():
+    revalidated = revalidate_with(kept(NEW), to_delete(replace(OLD, fingerprint="0" * 64)))
 
-    assert found.to_delete == ()
-    assert found.withdrawn.keys() == {"old"}
+    assert revalidated.to_delete == ()
+    assert revalidated.withdrawn.keys() == {"old"}
+
+
+def test_absent_deployment_is_withdrawn():
+    revalidated = revalidate_with(kept(NEW))
+
+    assert revalidated.to_delete == ()
+    assert revalidated.withdrawn.keys() == {"old"}
 
 
 VERSIONS = VersionSummary(count=1, size_bytes=10, fingerprint="1" * 64)
@@ -217,7 +217,7 @@ WITHDRAWN = {
 
 
 def recheck_versions(*newer):
-    return still_due(*newer, approved=(to_delete(replace(OLD, versions=VERSIONS)),))
+    return revalidate_with(*newer, approved=(to_delete(replace(OLD, versions=VERSIONS)),))
 
 
 @pytest.mark.parametrize("newer", WITHDRAWN.values(), ids=WITHDRAWN)
@@ -239,18 +239,18 @@ def test_first_row_of_the_documented_table_that_applies_decides():
     assert_messages(__file__, cases)
 
 
-def test_each_approved_deletion_is_due_or_withdrawn():
-    gone, changed, spared, due = (deployment(name, 9) for name in ("a", "b", "c", "d"))
+def test_each_approved_deletion_is_confirmed_or_withdrawn():
+    absent, changed, now_kept, unchanged = (deployment(name, 9) for name in ("a", "b", "c", "d"))
 
-    found = still_due(
+    revalidated = revalidate_with(
         to_delete(replace(changed, fingerprint="0" * 64)),
-        kept(spared),
-        to_delete(due),
-        approved=tuple(map(to_delete, (gone, changed, spared, due))),
+        kept(now_kept),
+        to_delete(unchanged),
+        approved=tuple(map(to_delete, (absent, changed, now_kept, unchanged))),
     )
 
-    assert [one.deployment.name for one in found.to_delete] == ["d"]
-    assert sorted(found.withdrawn) == ["a", "b", "c"]
+    assert [decision.deployment.name for decision in revalidated.to_delete] == ["d"]
+    assert sorted(revalidated.withdrawn) == ["a", "b", "c"]
 
 
 def existing_rule(*, expires_in_days: float, status=RuleStatus.ACTIVE, days=20):
@@ -291,12 +291,12 @@ FIRST_END = existing_rule(expires_in_days=2)
 def test_next_run_is_needed_when_the_first_rule_ends(decisions, rules, days):
     expected = None if days is None else NOW + timedelta(days=days)
 
-    assert usual(decisions=decisions, rules=rules).next_run_by == expected
+    assert make_plan(decisions=decisions, rules=rules).next_run_by == expected
 
 
-def test_next_run_is_counted_from_the_second_that_a_new_rule_records():
+def test_next_run_is_counted_from_the_whole_second_in_a_new_rule():
     created_at = NOW + timedelta(milliseconds=999)
 
-    planned = usual(decisions=(BY_RULE,), created_at=created_at)
+    planned = make_plan(decisions=(BY_RULE,), created_at=created_at)
 
     assert planned.next_run_by == NOW + timedelta(days=7)
