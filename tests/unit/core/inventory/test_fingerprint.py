@@ -11,7 +11,7 @@ CHUNK_STARTS = "df"
 
 
 def find_key(letter):
-    """Return the first key with this letter whose CRC begins a chunk, if the letter is to."""
+    """Return the first key with this letter that begins a chunk only if the letter should."""
     keys = (f"{letter}{number}" for number in range(100_000))
     return next(
         key for key in keys if (crc32(key.encode()) % 1024 == 0) == (letter in CHUNK_STARTS)
@@ -24,40 +24,42 @@ OBJECTS = {
 }
 
 
-def columns(letters):
+def make_columns(letters):
     return ObjectColumns.from_objects([OBJECTS[letter] for letter in letters])
 
 
-def records(letters):
+def format_records(letters):
     return b"".join(
         f'{KEYS[letter]}\0"e"\0005\x002026-11-23T12:00:00\0'.encode() for letter in letters
     )
 
 
-def digest(letters):
-    return hashlib.sha256(records(letters)).digest()
+def compute_digest(letters):
+    return hashlib.sha256(format_records(letters)).digest()
 
 
 def test_fingerprint_is_the_digest_of_the_digests_of_chunks():
-    expected = hashlib.sha256(digest("abc") + digest("de") + digest("fgh")).hexdigest()
+    expected = hashlib.sha256(
+        compute_digest("abc") + compute_digest("de") + compute_digest("fgh")
+    ).hexdigest()
     assert compute_fingerprint(OBJECTS.values()) == expected
 
 
 def test_parts_that_were_split_within_a_chunk_are_joined_as_in_the_example():
     builder, later = FingerprintBuilder(), FingerprintBuilder(is_first_part=False)
 
-    builder.add_objects(columns("abcd"))
-    assert (bytes(builder.leading_records), builder.chunk_digests) == (b"", [digest("abc")])
-    assert builder.open_chunk.digest() == digest("d")
+    builder.add_objects(make_columns("abcd"))
+    assert (bytes(builder.leading_records), builder.chunk_digests) == (b"", [compute_digest("abc")])
+    assert builder.open_chunk.digest() == compute_digest("d")
 
-    later.add_objects(columns("efgh"))
-    assert (bytes(later.leading_records), later.chunk_digests) == (records("e"), [])
-    assert later.open_chunk.digest() == digest("fgh")
+    later.add_objects(make_columns("efgh"))
+    assert (bytes(later.leading_records), later.chunk_digests) == (format_records("e"), [])
+    assert later.open_chunk.digest() == compute_digest("fgh")
 
     builder.append_part(later)
     assert (bytes(builder.leading_records), builder.chunk_digests) == (
         b"",
-        [digest("abc"), digest("de")],
+        [compute_digest("abc"), compute_digest("de")],
     )
-    assert builder.open_chunk.digest() == digest("fgh")
+    assert builder.open_chunk.digest() == compute_digest("fgh")
     assert builder.finish() == compute_fingerprint(OBJECTS.values())

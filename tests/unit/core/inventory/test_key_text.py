@@ -1,4 +1,4 @@
-"""Which keys XML and a URL carry unchanged, so that no server takes one for another."""
+"""Which keys XML and a URL can carry unchanged."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_filter_leaves_out_only_unstable_keys() -> None:
     keys = [f"v1/{number}" for number in range(999)]
     assert filter_xml_stable([*keys, " v1/a", "v1/é"]) == [*keys, "v1/é"]
     assert filter_xml_stable(keys) is keys
-    # One key may end with what combines with the next one's beginning.
+    # The end of a key may combine with the beginning of the next key.
     assert filter_xml_stable(["v1/e", "\u0301/a"]) == ["v1/e", "\u0301/a"]
 
 

@@ -32,7 +32,7 @@ ORDERED_BY_CHECK_ONLY = [
 ]
 
 
-def numbers_of_check(name: str) -> tuple[int, ...]:
+def list_check_numbers(name: str) -> tuple[int, ...]:
     return parse_names([name])[name].numbers
 
 
@@ -40,7 +40,7 @@ def numbers_of_check(name: str) -> tuple[int, ...]:
 def test_name_with_a_date_that_is_not_year_first_has_no_order(name):
     assert has_unordered_date(tuple(split_name(name)))
     assert parse_name(name) is None
-    assert numbers_of_check(name) == ()
+    assert list_check_numbers(name) == ()
 
 
 @pytest.mark.parametrize("name", COMMITS)
@@ -52,16 +52,16 @@ def test_commit_is_no_number(name):
 
 
 @pytest.mark.parametrize("name", ORDERED)
-def test_other_numbers_are_the_same_for_both(name):
+def test_other_numbers_are_the_same_for_both_modules(name):
     key = parse_name(name)
     numbered = parse_names([name])[name]
     assert key == NameKey(texts=tuple(numbered.text.split("#")), numbers=numbered.numbers)
 
 
 @pytest.mark.parametrize("name", ORDERED_BY_CHECK_ONLY)
-def test_number_before_a_year_may_restart_and_does_not_delete(name):
+def test_number_before_a_year_is_only_checked_and_does_not_order(name):
     assert parse_name(name) is None
-    assert numbers_of_check(name)
+    assert list_check_numbers(name)
 
 
 def test_upper_and_lower_case_are_not_compared():
@@ -72,7 +72,7 @@ def test_upper_and_lower_case_are_not_compared():
 @pytest.mark.parametrize("name", ["build-5-2026abc", "build-5-a02112026b"])
 def test_date_within_a_commit_does_not_count(name):
     assert not has_unordered_date(tuple(split_name(name)))
-    assert numbers_of_check(name) == (5,)
+    assert list_check_numbers(name) == (5,)
 
 
 names = st.one_of(
@@ -84,7 +84,7 @@ names = st.one_of(
 
 
 @given(names)
-def test_what_can_delete_by_name_is_at_least_as_strict_as_the_check(name):
+def test_order_by_name_is_at_least_as_strict_as_the_check(name):
     parts = tuple(split_name(name))
     assert "".join(part.text for part in parts) == name
     is_commit = any(part.kind is PartKind.COMMIT for part in parts)
@@ -92,5 +92,5 @@ def test_what_can_delete_by_name_is_at_least_as_strict_as_the_check(name):
     if (key := parse_name(name)) is not None:
         assert not is_commit
         assert not has_unordered_date(parts)
-        numbers = numbers_of_check(name)  # without the number of a pull request
+        numbers = list_check_numbers(name)  # without the number of a pull request
         assert numbers == key.numbers[len(key.numbers) - len(numbers) :]

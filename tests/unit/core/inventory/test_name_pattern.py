@@ -48,16 +48,16 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_pattern_fits_what_most_names_have_in_common(name: str) -> None:
-    names, pattern, unlike = CASES[name]
-    found = find_name_pattern(names)
-    assert (found.pattern, len(found.outliers)) == (pattern, unlike)
+def test_pattern_matches_most_names(name: str) -> None:
+    names, pattern, outlier_count = CASES[name]
+    result = find_name_pattern(names)
+    assert (result.pattern, len(result.outliers)) == (pattern, outlier_count)
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=12))
-def test_every_name_is_told_once_and_the_pattern_matches_as_match_would(names: list[str]) -> None:
-    found = find_name_pattern(names)
-    assert sorted((*found.matching, *found.outliers)) == sorted(names)
+def test_every_name_is_matched_or_an_outlier(names: list[str]) -> None:
+    result = find_name_pattern(names)
+    assert sorted((*result.matching, *result.outliers)) == sorted(names)
     for name in names:
-        fits = bool(found.pattern) and re.fullmatch(found.pattern, name) is not None
-        assert (name in found.matching) == fits
+        is_match = bool(result.pattern) and re.fullmatch(result.pattern, name) is not None
+        assert (name in result.matching) == is_match

@@ -1,4 +1,4 @@
-"""Which name a typed text means."""
+"""Which names a typed text can mean."""
 
 import pytest
 from hypothesis import given
@@ -37,12 +37,12 @@ def test_only_hexadecimal_text_has_another_spelling(text, spellings) -> None:
         ("a*", {"ab"}, {"ab"}, ()),
     ],
 )
-def test_candidates(text, names, preferred, candidates) -> None:
+def test_candidates_begin_with_the_text(text, names, preferred, candidates) -> None:
     assert find_candidates(text, names, preferred) == candidates
 
 
 @given(text=LETTERS, names=st.sets(LETTERS), preferred=st.sets(LETTERS))
-def test_candidate_begins_with_the_text_and_an_equal_name_wins(text, names, preferred) -> None:
+def test_equal_name_is_the_only_candidate(text, names, preferred) -> None:
     candidates = find_candidates(text, names, preferred & names)
 
     assert {*candidates} <= {name for name in names if name.startswith(text)}
@@ -53,10 +53,10 @@ def test_candidate_begins_with_the_text_and_an_equal_name_wins(text, names, pref
 
 
 @given(text=LETTERS, names=st.sets(LETTERS), added=LETTERS)
-def test_another_name_never_changes_which_one_is_meant(text, names, added) -> None:
+def test_added_name_never_replaces_the_only_candidate(text, names, added) -> None:
     candidates = find_candidates(text, names, names)
-    more = find_candidates(text, names | {added}, names | {added})
+    candidates_after = find_candidates(text, names | {added}, names | {added})
 
-    assert more in (candidates, (added,)) or len(more) > 1
-    if more == (added,) != candidates:
+    assert candidates_after in (candidates, (added,)) or len(candidates_after) > 1
+    if candidates_after == (added,) != candidates:
         assert not candidates or added == text

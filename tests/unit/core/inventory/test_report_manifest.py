@@ -1,4 +1,4 @@
-"""What rows of a report come to, in whatever order and parts they come."""
+"""Deployments built from the rows of an inventory report, in any order and in parts."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -26,43 +26,43 @@ KEYS = st.one_of(
     st.sampled_from(("app", "app/", "app/file", "apps/a/x", "a/index.html", "z/a/x", "")),
 )
 OBJECTS = st.dictionaries(KEYS, st.tuples(st.integers(0, 9), st.integers(0, 2))).map(
-    lambda some: [
+    lambda attributes: [
         make_object(key, at=NOW - timedelta(hours=hours), size_bytes=size)
-        for key, (hours, size) in some.items()
+        for key, (hours, size) in attributes.items()
     ]
 )
 
 
-def rows(objects):
+def make_rows(objects):
     return ReportRows(
-        [one.key for one in objects],
-        [one.size_bytes for one in objects],
-        [format_listing_time(one.modified_at) for one in objects],
+        [item.key for item in objects],
+        [item.size_bytes for item in objects],
+        [format_listing_time(item.modified_at) for item in objects],
     )
 
 
 @given(OBJECTS, st.randoms(use_true_random=False), st.sampled_from(("", "index.html", "x/y")))
-def test_rows_in_any_order_and_parts_come_to_what_a_listing_does(objects, random, required_file):
+def test_rows_in_any_order_and_parts_give_the_same_as_a_listing(objects, random, required_file):
     expected = defaultdict(list)
-    for one in objects:
-        name, slash, _ = one.key.removeprefix(PREFIX).partition("/")
-        if one.key.startswith(PREFIX) and slash and name in NAMES:
-            expected[name].append(one)
+    for item in objects:
+        name, slash, _ = item.key.removeprefix(PREFIX).partition("/")
+        if item.key.startswith(PREFIX) and slash and name in NAMES:
+            expected[name].append(item)
     if random.random() < 0.7:
         random.shuffle(objects)
     else:
-        objects.sort(key=lambda one: one.key)
-    tallies = ReportSummaryBuilder(PREFIX, NAMES, required_file)
+        objects.sort(key=lambda item: item.key)
+    builder = ReportSummaryBuilder(PREFIX, NAMES, required_file)
     cut = random.randint(0, len(objects))
     for part in (objects[:cut], objects[cut:]):
-        tallies.add_rows(rows(part))
+        builder.add_rows(make_rows(part))
 
-    found = tallies.build_deployments()
-    assert {*found} == {*expected}
-    for name, some in expected.items():
-        listed = summarize_folder(name, f"{PREFIX}{name}/", some, required_file=required_file)
-        told = replace(listed, is_fully_listed=False, is_from_report=True, fingerprint="")
-        assert (found[name], found[name].first_object_at) == (told, told.first_object_at)
+    actual = builder.build_deployments()
+    assert {*actual} == {*expected}
+    for name, items in expected.items():
+        listed = summarize_folder(name, f"{PREFIX}{name}/", items, required_file=required_file)
+        reported = replace(listed, is_fully_listed=False, is_from_report=True, fingerprint="")
+        assert (actual[name], actual[name].first_object_at) == (reported, reported.first_object_at)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_rows_in_any_order_and_parts_come_to_what_a_listing_does(objects, random
         ("s3://b/inventory/site/daily/", "inventory/site/daily/"),
     ],
 )
-def test_folder_of_a_configuration_holds_its_reports_and_their_files(text, folder):
-    place = ReportLocation.parse(text)
-    assert (str(place), place.folder) == (text, folder)
+def test_report_location_has_the_folder_of_its_configuration(text, folder):
+    location = ReportLocation.parse(text)
+    assert (str(location), location.folder) == (text, folder)

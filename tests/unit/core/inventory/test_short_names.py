@@ -31,14 +31,19 @@ def test_hash_at_the_end_is_cut(name, short):
 
 
 @pytest.mark.parametrize(
-    ("shared", "length"), [(0, 7), (6, 7), (7, 8), (8, 9), (11, 12), (12, 40), (39, 40)]
+    ("shared_length", "length"), [(0, 7), (6, 7), (7, 8), (8, 9), (11, 12), (12, 40), (39, 40)]
 )
-def test_short_forms_are_as_long_as_it_takes_to_tell_names_apart(shared, length):
-    other = HASH[:shared] + "".join("1" if digit != "1" else "2" for digit in HASH[shared:])
-    assert shorten_names([HASH, other]) == {HASH: HASH[:length], other: other[:length]}
+def test_short_forms_are_long_enough_to_be_distinct(shared_length, length):
+    second_hash = HASH[:shared_length] + "".join(
+        "1" if digit != "1" else "2" for digit in HASH[shared_length:]
+    )
+    assert shorten_names([HASH, second_hash]) == {
+        HASH: HASH[:length],
+        second_hash: second_hash[:length],
+    }
 
 
-def test_name_that_is_the_beginning_of_another_stays():
+def test_name_that_begins_another_name_is_kept():
     assert shorten_names(["5d2f8ab", HASH]) == {"5d2f8ab": "5d2f8ab", HASH: "5d2f8ab0"}
 
 
@@ -53,7 +58,9 @@ NAMES = st.lists(
 
 
 @given(NAMES)
-def test_short_form_is_a_beginning_of_its_own_name_only(names):
+def test_short_form_begins_only_its_own_name(names):
     for name, short in shorten_names(names).items():
         assert name.startswith(short)
-        assert short == name or [known for known in names if known.startswith(short)] == [name]
+        assert short == name or [
+            candidate for candidate in names if candidate.startswith(short)
+        ] == [name]

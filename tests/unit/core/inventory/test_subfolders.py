@@ -1,4 +1,4 @@
-"""Sub-folders that are named like deployments, as the summary of a listing has them."""
+"""Subfolders that are named like deployments, in the summary of a listing."""
 
 import pytest
 from hypothesis import given
@@ -91,7 +91,7 @@ def test_other_folders_show_fewer_than_two(case: str) -> None:
         (A, False),
     ],
 )
-def test_own_name_shows_whether_a_folder_is_one_deployment(name: str, may_hold: bool) -> None:
+def test_folder_named_like_a_deployment_holds_no_deployments(name: str, may_hold: bool) -> None:
     assert may_hold_deployments(name) is may_hold
 
 

@@ -1,4 +1,4 @@
-"""What a deployment's objects are summed up to, and that it is the same in whatever parts."""
+"""The summary and fingerprint of a deployment, listed completely or in parts."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
@@ -37,7 +37,7 @@ def test_fingerprint_changes_with_key_etag_size_and_time(change):
     )
 
 
-def test_fingerprint_changes_with_one_object_more_or_less():
+def test_fingerprint_changes_with_an_added_or_missing_object():
     prints = {
         compute_fingerprint(FILES),
         compute_fingerprint(FILES[:1]),
@@ -50,13 +50,13 @@ def test_fingerprint_changes_with_one_object_more_or_less():
 
 
 def test_fingerprint_is_the_same_in_any_order_and_time_zone():
-    elsewhere = timezone(timedelta(hours=5, minutes=30))
-    moved = [one._replace(modified_at=one.modified_at.astimezone(elsewhere)) for one in FILES]
+    time_zone = timezone(timedelta(hours=5, minutes=30))
+    moved = [item._replace(modified_at=item.modified_at.astimezone(time_zone)) for item in FILES]
 
     assert compute_fingerprint(reversed(moved)) == compute_fingerprint(FILES)
 
 
-def test_fingerprint_stays_what_saved_plans_hold():
+def test_fingerprint_is_the_one_in_saved_plans():
     at = datetime(2026, 11, 2, 14, 3, tzinfo=UTC)
 
     assert (
@@ -65,41 +65,44 @@ def test_fingerprint_stays_what_saved_plans_hold():
     )
 
 
-def test_fingerprint_takes_keys_that_are_no_text():
+def test_fingerprint_accepts_keys_with_surrogates():
     assert compute_fingerprint((make_object("d/\ud800"),)) != compute_fingerprint(
         (make_object("d/\ud801"),)
     )
 
 
-ones = st.text("1\0\1", max_size=3)
+short_texts = st.text("1\0\1", max_size=3)
 listings = st.lists(
     st.builds(
-        make_object, ones, etag=st.text("1", max_size=3), size_bytes=st.sampled_from([1, 11, 111])
+        make_object,
+        short_texts,
+        etag=st.text("1", max_size=3),
+        size_bytes=st.sampled_from([1, 11, 111]),
     ),
-    unique_by=lambda one: one.key,
+    unique_by=lambda item: item.key,
     max_size=2,
 )
 
 
 @given(listings, listings)
-def test_fingerprint_tells_listings_apart_wherever_the_border_of_a_field_is(one, other):
-    is_same = sorted(one, key=str) == sorted(other, key=str)
+def test_fingerprint_differs_if_text_moves_between_fields(first, second):
+    is_same = sorted(first, key=str) == sorted(second, key=str)
 
-    assert (compute_fingerprint(one) == compute_fingerprint(other)) is is_same
+    assert (compute_fingerprint(first) == compute_fingerprint(second)) is is_same
 
 
-def test_summary_counts_sizes_and_spans_the_times():
-    one = summarize_folder("d", "site/d/", FILES)
+def test_summary_has_the_count_size_and_times():
+    summary = summarize_folder("d", "site/d/", FILES)
 
-    assert (one.object_count, one.size_bytes, one.is_complete) == (2, 30, True)
-    assert (one.oldest_at, one.newest_at) == (days_ago(2), days_ago(1))
-    assert one.fingerprint == compute_fingerprint(FILES)
+    assert (summary.object_count, summary.size_bytes, summary.is_complete) == (2, 30, True)
+    assert (summary.oldest_at, summary.newest_at) == (days_ago(2), days_ago(1))
+    assert summary.fingerprint == compute_fingerprint(FILES)
 
 
 def test_folder_without_objects_has_no_times_and_is_incomplete():
-    one = summarize_folder("d", "d/", ())
+    summary = summarize_folder("d", "d/", ())
 
-    assert (one.oldest_at, one.newest_at, one.is_complete, one.object_count) == (
+    assert (summary.oldest_at, summary.newest_at, summary.is_complete, summary.object_count) == (
         None,
         None,
         False,
@@ -107,31 +110,31 @@ def test_folder_without_objects_has_no_times_and_is_incomplete():
     )
 
 
-def test_summary_takes_any_iterable_once():
+def test_summary_accepts_an_iterator():
     assert summarize_folder("d", "d/", iter(FILES)) == summarize_folder("d", "d/", FILES)
 
 
 @given(st.data())
-def test_parts_that_are_listed_apart_join_to_the_same(data):
-    """Each 3rd object begins a chunk here, so that parts begin and end in chunks and between."""
+def test_parts_are_joined_to_the_same_summary(data):
+    """About every 4th object begins a chunk, so that parts end inside and between chunks."""
     keys = sorted(data.draw(st.sets(st.text("ab/\0é", min_size=1, max_size=3), max_size=30)))
     cuts = data.draw(st.lists(st.integers(0, len(keys)), max_size=5))
     files = [
         make_object(
-            f"d/{key}", at=days_ago(len(key) + place % 5), size_bytes=place, etag=f'"{key!r}"'
+            f"d/{key}", at=days_ago(len(key) + index % 5), size_bytes=index, etag=f'"{key!r}"'
         )
-        for place, key in enumerate(keys)
+        for index, key in enumerate(keys)
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fingerprinting, "_CHUNK_MASK", 3)
-        whole = summarize_folder("d", "d/", files, required_file="ab")
+        complete = summarize_folder("d", "d/", files, required_file="ab")
         joined = SummaryBuilder("d/", "ab")
         borders = [0, *sorted(cuts), len(files)]
         for start, end in pairwise(borders):
             part = SummaryBuilder("d/", "ab", is_first_part=False)
-            for one in files[start:end]:
-                part.add_objects(ObjectColumns.from_objects([one]))
+            for item in files[start:end]:
+                part.add_objects(ObjectColumns.from_objects([item]))
             joined.append_part(part)
 
-    assert joined.build_deployment("d") == whole
-    assert joined.build_deployment("d").first_object_at == whole.first_object_at
+    assert joined.build_deployment("d") == complete
+    assert joined.build_deployment("d").first_object_at == complete.first_object_at

@@ -7,8 +7,8 @@ from ci3.core.model.objects import StoredVersion
 from tests.support.builders import NOW
 
 
-def stored_versions(key, *kinds):
-    """The versions of a key, newest first, with version IDs such as `a2` and `a1`."""
+def make_versions(key, *kinds):
+    """Return versions of a key, newest first, with version IDs such as `a2` and `a1`."""
     return [
         StoredVersion(
             key=key,
@@ -25,9 +25,9 @@ def stored_versions(key, *kinds):
 
 def test_versions_are_split_into_phases_as_in_the_example():
     versions = [
-        *stored_versions("a", "object", "object"),
-        *stored_versions("b", "marker", "object"),
-        *stored_versions("c", "object", "marker"),
+        *make_versions("a", "object", "object"),
+        *make_versions("b", "marker", "object"),
+        *make_versions("c", "object", "marker"),
     ]
     phases = [[version.version_id for version in phase] for phase in deletion_phases(versions)]
     assert phases == [["a1", "b1", "c1"], ["b2"], ["a2", "c2"]]
