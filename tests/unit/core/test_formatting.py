@@ -1,4 +1,4 @@
-"""Numbers, sizes, times and hostile text in words."""
+"""Formatting of numbers, sizes, times and hostile text."""
 
 import json
 import unicodedata
@@ -24,7 +24,7 @@ from tests.support.builders import NOW
     ("count", "words"),
     [(0, "0 objects"), (1, "1 object"), (2, "2 objects"), (1204, "1,204 objects")],
 )
-def test_number_is_told_with_its_noun(count, words):
+def test_count_is_formatted_with_its_noun(count, words):
     assert pluralize(count, "object") == words
 
 
@@ -44,7 +44,7 @@ def test_number_is_told_with_its_noun(count, words):
         (10**12, "1 TB"),
     ],
 )
-def test_size_is_told_in_decimal_units(size_bytes, words):
+def test_size_is_formatted_in_decimal_units(size_bytes, words):
     assert format_size(size_bytes) == words
 
 
@@ -60,15 +60,15 @@ def test_size_is_told_in_decimal_units(size_bytes, words):
         (timedelta(minutes=-5), "5 minutes ahead of this clock"),
     ],
 )
-def test_age_is_told_in_words(age, words):
+def test_age_is_formatted_in_words(age, words):
     assert format_age(age) == words
 
 
-def test_times_are_told_in_utc():
-    there = datetime(2026, 11, 2, 1, 3, 4, 50, tzinfo=timezone(timedelta(hours=9)))
+def test_times_are_formatted_in_utc():
+    timestamp = datetime(2026, 11, 2, 1, 3, 4, 50, tzinfo=timezone(timedelta(hours=9)))
 
-    assert format_minute(there) == "2026-11-01 16:03 UTC"
-    assert format_timestamp(there) == "2026-11-01T16:03:04.000050Z"
+    assert format_minute(timestamp) == "2026-11-01 16:03 UTC"
+    assert format_timestamp(timestamp) == "2026-11-01T16:03:04.000050Z"
     assert format_timestamp(NOW) == "2026-11-23T12:00:00Z"
 
 

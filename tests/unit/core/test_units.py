@@ -1,4 +1,4 @@
-"""Durations and sizes: what they mean, and what is none."""
+"""Parsing of durations and sizes."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def test_duration_is_hours_days_or_weeks(text, length):
     assert (duration.length, str(duration)) == (length, text)
 
 
-def refused(parse, text):
+def refuse(parse, text):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the messages are golden
         parse(text)
     return str(caught.value)
@@ -58,8 +58,8 @@ NO_DURATIONS = [
 
 
 @pytest.mark.parametrize("text", NO_DURATIONS)
-def test_what_is_no_duration_is_refused(text):
-    assert refused(Duration.parse, text)
+def test_invalid_duration_is_refused(text):
+    assert refuse(Duration.parse, text)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_is_no_duration_is_refused(text):
         ("999999999999PB", 999999999999 * 10**15),
     ],
 )
-def test_size_is_exact_in_powers_of_a_thousand_or_with_an_i_of_1024(text, size_bytes):
+def test_size_is_exact_in_decimal_and_binary_units(text, size_bytes):
     size = ByteSize.parse(text)
 
     assert (size.size_bytes, str(size)) == (size_bytes, text)
@@ -117,13 +117,13 @@ NO_SIZES = [
 
 
 @pytest.mark.parametrize("text", NO_SIZES)
-def test_what_is_no_size_is_refused(text):
-    assert refused(ByteSize.parse, text)
+def test_invalid_size_is_refused(text):
+    assert refuse(ByteSize.parse, text)
 
 
 def test_messages_are_the_golden_ones():
-    durations = [(text, refused(Duration.parse, text)) for text in NO_DURATIONS]
+    durations = [(text, refuse(Duration.parse, text)) for text in NO_DURATIONS]
     assert_messages(__file__, durations, table="durations")
     assert_messages(
-        __file__, [(text, refused(ByteSize.parse, text)) for text in NO_SIZES], table="sizes"
+        __file__, [(text, refuse(ByteSize.parse, text)) for text in NO_SIZES], table="sizes"
     )

@@ -1,4 +1,4 @@
-"""The policies as IAM reads them: their grammar, their patterns, and what they never allow."""
+"""The IAM policies: their grammar, their patterns, and what they never allow."""
 
 import json
 import re
@@ -40,62 +40,71 @@ SCOPES = {
 }
 
 
-def need(action: str, key: str) -> RequiredPermission:
+def make_permission(action: str, key: str) -> RequiredPermission:
     return RequiredPermission(action=action, resource=f"arn:aws:s3:::my-site/{key}")
 
 
 @pytest.mark.parametrize("name", SCOPES)
 @pytest.mark.parametrize("purpose", Purpose)
-def test_policy_keeps_to_the_grammar(purpose: Purpose, name: str) -> None:
+def test_policy_follows_the_grammar(purpose: Purpose, name: str) -> None:
     policy = json.loads(json.dumps(build_policy(purpose, SCOPES[name]).document))
     assert set(policy) == {"Version", "Statement"}
     assert policy["Version"] == "2012-10-17"
-    sids = [one["Sid"] for one in policy["Statement"]]
+    sids = [statement["Sid"] for statement in policy["Statement"]]
     assert len(set(sids)) == len(sids)
-    for one in policy["Statement"]:
-        assert set(one) - {"Condition"} == {"Sid", "Effect", "Action", "Resource"}
-        assert re.fullmatch("[A-Za-z0-9]+", one["Sid"])
-        assert one["Action"]
-        assert not any("*" in action for action in one["Action"])
-        assert one["Effect"] == "Deny" or all(
-            resource.startswith("arn:") or one["Action"] == ["cloudfront:ListDistributions"]
-            for resource in one["Resource"]
+    for statement in policy["Statement"]:
+        assert set(statement) - {"Condition"} == {"Sid", "Effect", "Action", "Resource"}
+        assert re.fullmatch("[A-Za-z0-9]+", statement["Sid"])
+        assert statement["Action"]
+        assert not any("*" in action for action in statement["Action"])
+        assert statement["Effect"] == "Deny" or all(
+            resource.startswith("arn:") or statement["Action"] == ["cloudfront:ListDistributions"]
+            for resource in statement["Resource"]
         )
 
 
-def test_policies_are_what_parliament_takes_for_sound() -> None:
-    """It knows which action takes which resource and condition; a wrong one shows that it looks."""
+def test_parliament_finds_no_problem_in_the_policies() -> None:
+    """parliament checks the resource and condition of each action; a wrong policy proves it."""
     good = [json.dumps(build_policy(purpose, [scope]).document)
             for purpose in Purpose if purpose is not Purpose.LIFECYCLE
             for scope in (EVERYTHING, IamTarget(bucket="my-site"))]  # fmt: skip
     wrong = json.dumps(build_policy(Purpose.APPLY, [EVERYTHING]).document).replace(
         '"s3:GetBucketVersioning"', '"s3:ListBucketVersions", "s3:GetObject"')  # fmt: skip
     script = (
-        "import json, sys; from parliament import analyze_policy_string as look; "
-        "print([[one.issue for one in look(text).findings] for text in json.load(sys.stdin)])"
+        "import json, sys; from parliament import analyze_policy_string as analyze; "
+        "print([[finding.issue for finding in analyze(text).findings] "
+        "for text in json.load(sys.stdin)])"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, text=True,
-                          input=json.dumps([*good, wrong]), capture_output=True)  # fmt: skip
-    *of_good, of_wrong = json.loads(done.stdout.replace("'", '"'))
-    assert of_good == [[]] * len(good)
-    assert of_wrong == ["RESOURCE_MISMATCH"]
+    completed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        check=True,
+        text=True,
+        input=json.dumps([*good, wrong]),
+        capture_output=True,
+    )
+    *good_findings, wrong_findings = json.loads(completed.stdout.replace("'", '"'))
+    assert good_findings == [[]] * len(good)
+    assert wrong_findings == ["RESOURCE_MISMATCH"]
 
 
-def test_condition_on_the_prefix_stands_only_by_what_knows_it() -> None:
-    """With it, IAM would deny every request that has no such parameter."""
+def test_prefix_condition_is_used_only_for_list_actions() -> None:
+    """IAM would deny every other request, because it has no such parameter."""
     for purpose in Purpose:
-        for one in build_policy(purpose, [EVERYTHING]).document["Statement"]:
-            if "s3:prefix" in json.dumps(one.get("Condition", {})):
-                assert set(one["Action"]) <= {"s3:ListBucket", "s3:ListBucketVersions"}
+        for statement in build_policy(purpose, [EVERYTHING]).document["Statement"]:
+            if "s3:prefix" in json.dumps(statement.get("Condition", {})):
+                assert set(statement["Action"]) <= {"s3:ListBucket", "s3:ListBucketVersions"}
 
 
 def test_only_apply_deletes_objects_and_only_in_folders() -> None:
     for purpose in Purpose:
         policy = build_policy(purpose, [IamTarget(bucket="my-site", prefix="app/")]).document
-        may = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
-        assert is_allowed(policy, need("s3:DeleteObject", "app/ab12cd3/index.html")) == may
+        can_delete = purpose in (Purpose.APPLY, Purpose.LIFECYCLE)
+        assert (
+            is_allowed(policy, make_permission("s3:DeleteObject", "app/ab12cd3/index.html"))
+            == can_delete
+        )
         for key in ("app/index.html", "api/ab12cd3/index.html", "index.html", "app/.ci3/j/1"):
-            assert not is_allowed(policy, need("s3:DeleteObject", key))
+            assert not is_allowed(policy, make_permission("s3:DeleteObject", key))
 
 
 def test_parameter_is_named_with_its_region_and_account() -> None:
@@ -113,8 +122,10 @@ def test_partitions_and_access_points_have_their_own_arns() -> None:
 
 
 def test_same_statement_of_two_targets_is_written_once() -> None:
-    two = [IamTarget(bucket="my-site", prefix="a/"), IamTarget(bucket="my-site", prefix="b/")]
-    sids = [one["Sid"] for one in build_policy(Purpose.PLAN, two).document["Statement"]]
+    targets = [IamTarget(bucket="my-site", prefix="a/"), IamTarget(bucket="my-site", prefix="b/")]
+    sids = [
+        statement["Sid"] for statement in build_policy(Purpose.PLAN, targets).document["Statement"]
+    ]
     assert sids == [
         "ListDeployments1",
         "ReadBucket1",
@@ -127,25 +138,25 @@ def test_same_statement_of_two_targets_is_written_once() -> None:
 NAMES = st.text(st.sampled_from("ab-1.*?$[]{}!"), min_size=1, max_size=6)
 
 
-def deny_holds(protected: str, key: str) -> bool:
+def is_deletion_denied(protected: str, key: str) -> bool:
     policy = build_policy(
         Purpose.APPLY, [IamTarget(bucket="my-site", protect=(protected,))]
     ).document
-    return not is_allowed(policy, need("s3:DeleteObject", key))
+    return not is_allowed(policy, make_permission("s3:DeleteObject", key))
 
 
 @given(st.data(), NAMES, st.text(st.sampled_from("a/*?"), max_size=4))
-def test_deny_holds_whatever_protect_holds(data, glob: str, rest: str) -> None:
+def test_protected_folders_are_denied(data, glob: str, rest: str) -> None:
     regex = translate(glob)
-    assume("(?!" not in regex)  # a set that holds nothing
+    assume("(?!" not in regex)  # an empty set of characters
     name = data.draw(st.from_regex(regex, fullmatch=True))
     assume("/" not in name)
-    assert deny_holds(glob, f"{name}/{rest}")
-    assert deny_holds(glob, f"{glob}/{rest}")
+    assert is_deletion_denied(glob, f"{name}/{rest}")
+    assert is_deletion_denied(glob, f"{glob}/{rest}")
 
 
 @given(name=NAMES, glob=st.text(st.sampled_from("ab-1.*?$"), min_size=1, max_size=6))
-def test_deny_of_a_glob_that_is_not_widened_holds_no_other_folder(name: str, glob: str) -> None:
+def test_exact_pattern_denies_no_other_folder(name: str, glob: str) -> None:
     pattern = translate_glob(glob)
     assert not pattern.is_wider
     assert matches_pattern(f"{pattern.text}/*", f"{name}/x") == fnmatchcase(name, glob)
@@ -155,12 +166,12 @@ def test_deny_of_a_glob_that_is_not_widened_holds_no_other_folder(name: str, glo
     st.text(st.sampled_from("ab*?$[]{}/"), max_size=8),
     st.text(st.sampled_from("ab*?$/"), max_size=8),
 )
-def test_literal_stands_for_itself_alone(text: str, other: str) -> None:
+def test_escaped_literal_matches_only_itself(text: str, candidate: str) -> None:
     assert matches_pattern(escape_literal(text), text)
-    assert (text == other) == matches_pattern(escape_literal(text), other)
+    assert (text == candidate) == matches_pattern(escape_literal(text), candidate)
 
 
-def protecting_policy(glob):
+def build_protecting_policy(glob):
     return build_policy(Purpose.APPLY, [IamTarget(bucket="my-site", protect=(glob,))])
 
 
@@ -175,8 +186,8 @@ def protecting_policy(glob):
         ("a[", "a[", False),
     ],
 )
-def test_glob_that_iam_can_not_say_is_widened_and_told(glob, text, has_note) -> None:
-    policy = protecting_policy(glob)
+def test_glob_that_iam_cannot_express_is_widened_with_a_note(glob, text, has_note) -> None:
+    policy = build_protecting_policy(glob)
     assert f'"arn:aws:s3:::my-site/{text}/*"' in json.dumps(policy.document)
     assert bool(policy.notes) is has_note
 
@@ -211,8 +222,8 @@ def test_glob_is_translated_as_documented(glob, text, is_wider, reaches_deeper) 
 def test_trust_names_the_subject_as_github_writes_it(text, operator, subject) -> None:
     policy = build_trust_policy(TrustedRuns.parse(text), account="123456789012", partition="aws")
     [statement] = policy.document["Statement"]
-    said = statement["Condition"][operator]["token.actions.githubusercontent.com:sub"]
-    assert said == subject
+    actual_subject = statement["Condition"][operator]["token.actions.githubusercontent.com:sub"]
+    assert actual_subject == subject
     audience = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:aud"]
     assert audience == "sts.amazonaws.com"
     assert any("June 18, 2026" in note for note in policy.notes) == ("@" not in text)
@@ -222,12 +233,12 @@ UNCLEAR = ["", "o", "o/r:main", "o/r:environment:", "*/r", "o/*", "o/r@3", "o/r:
            "https://github.com/o/r"]  # fmt: skip
 
 
-def refused_trust(text: str) -> str:
+def refuse_trust(text: str) -> str:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is checked
         TrustedRuns.parse(text)
     return str(caught.value)
 
 
-def test_trust_that_does_not_say_clearly_whom_is_refused() -> None:
-    notes = [(glob, protecting_policy(glob).notes) for glob in ("v[12]", "*-keep")]
-    assert_messages(__file__, [*notes, *((text, refused_trust(text)) for text in UNCLEAR)])
+def test_unclear_trust_is_refused() -> None:
+    notes = [(glob, build_protecting_policy(glob).notes) for glob in ("v[12]", "*-keep")]
+    assert_messages(__file__, [*notes, *((text, refuse_trust(text)) for text in UNCLEAR)])

@@ -1,4 +1,4 @@
-"""Fingerprints, summaries and counts."""
+"""Equality of objects, and the outcome and counts of a run."""
 
 from datetime import UTC, datetime
 
@@ -8,13 +8,13 @@ from ci3.core.model.result import ApplyResult, DeploymentResult, ObjectOutcome, 
 from tests.support.builders import make_object, target
 
 
-def test_versions_id_is_no_part_of_what_makes_objects_equal():
-    one = make_object("d/a")
-    same = one._replace(version_id="v1")
-    assert one == same
-    assert (one != same) is False
-    assert hash(one) == hash(same)
-    assert {one: 1}[same] == 1
+def test_version_id_does_not_count_for_equality():
+    first = make_object("d/a")
+    second = first._replace(version_id="v1")
+    assert first == second
+    assert (first != second) is False
+    assert hash(first) == hash(second)
+    assert {first: 1}[second] == 1
 
 
 @pytest.mark.parametrize(
@@ -26,22 +26,22 @@ def test_versions_id_is_no_part_of_what_makes_objects_equal():
         {"modified_at": datetime(2001, 2, 3, tzinfo=UTC)},
     ],
 )
-def test_all_else_makes_objects_differ(changed):
-    one = make_object("d/a")
-    assert one != one._replace(**changed)
-    assert (one == one._replace(**changed)) is False
-    assert one != tuple(one)
+def test_all_other_fields_count_for_equality(changed):
+    item = make_object("d/a")
+    assert item != item._replace(**changed)
+    assert (item == item._replace(**changed)) is False
+    assert item != tuple(item)
 
 
-def test_target_is_written_as_an_address():
+def test_target_has_an_s3_url():
     assert target(prefix="site/").url == "s3://my-site/site/"
 
 
-def result(*results, stopped=""):
+def make_result(*results, stopped=""):
     return ApplyResult(run_id="r", journal_file="j", deployments=results, stop_reason=stopped)
 
 
-def became(problem="", bytes_deleted=0, **counts):
+def make_deployment_result(problem="", bytes_deleted=0, **counts):
     by_outcome = {ObjectOutcome(name): count for name, count in counts.items()}
     return DeploymentResult(
         name="d", counts=by_outcome, bytes_deleted=bytes_deleted, problem=problem
@@ -49,24 +49,30 @@ def became(problem="", bytes_deleted=0, **counts):
 
 
 @pytest.mark.parametrize("outcome", ["changed", "denied", "failed", "unknown"])
-def test_deployment_with_an_object_left_is_not_gone_and_the_run_is_partial(outcome):
-    left = became(deleted=3, **{outcome: 1})
+def test_run_with_a_remaining_object_is_partial(outcome):
+    incomplete = make_deployment_result(deleted=3, **{outcome: 1})
 
-    assert not left.is_fully_deleted
-    assert result(became(deleted=1), left).outcome is RunOutcome.PARTIAL
+    assert not incomplete.is_fully_deleted
+    assert make_result(make_deployment_result(deleted=1), incomplete).outcome is RunOutcome.PARTIAL
 
 
-def test_run_is_applied_when_every_object_is_deleted_or_was_gone():
-    done = result(became(deleted=3, absent=1, bytes_deleted=7), became(deleted=2, bytes_deleted=5))
+def test_run_is_applied_if_every_object_is_deleted_or_absent():
+    applied = make_result(
+        make_deployment_result(deleted=3, absent=1, bytes_deleted=7),
+        make_deployment_result(deleted=2, bytes_deleted=5),
+    )
 
-    assert done.outcome is RunOutcome.APPLIED
-    assert (done.deployments_deleted, done.bytes_deleted) == (2, 12)
+    assert applied.outcome is RunOutcome.APPLIED
+    assert (applied.deployments_deleted, applied.bytes_deleted) == (2, 12)
     assert (
-        done.count_objects(ObjectOutcome.DELETED),
-        done.count_objects(ObjectOutcome.FAILED),
+        applied.count_objects(ObjectOutcome.DELETED),
+        applied.count_objects(ObjectOutcome.FAILED),
     ) == (5, 0)
 
 
 def test_problem_or_early_end_makes_a_run_partial():
-    assert result(became(problem="denied")).outcome is RunOutcome.PARTIAL
-    assert result(became(deleted=1), stopped="interrupted").outcome is RunOutcome.PARTIAL
+    assert make_result(make_deployment_result(problem="denied")).outcome is RunOutcome.PARTIAL
+    assert (
+        make_result(make_deployment_result(deleted=1), stopped="interrupted").outcome
+        is RunOutcome.PARTIAL
+    )

@@ -42,8 +42,8 @@ def test_nested_repetition_answers_or_refuses(name: str) -> None:
 def test_pattern_matches_what_re_matches(pattern: str, names: list[str]) -> None:
     compiled, expected = UserPattern.compile(pattern), re.compile(pattern)
     for name in names:
-        found, wanted = compiled.fullmatch(name), expected.fullmatch(name)
-        assert (found and found.groups()) == (wanted and wanted.groups())
+        match, expected_match = compiled.fullmatch(name), expected.fullmatch(name)
+        assert (match and match.groups()) == (expected_match and expected_match.groups())
     assert compiled.groups == expected.groups
 
 
@@ -52,21 +52,21 @@ def test_pattern_matches_what_re_matches(pattern: str, names: list[str]) -> None
     ["(?V1)a", r"\p{L}", "(?|a|b)", "[[:alpha:]]", "[a--b]", "a||b[a||b]", "(?R)", "(", r"\Kb",
      r"\L<words>"],
 )  # fmt: skip
-def test_what_re_does_not_know_is_refused(pattern: str) -> None:
+def test_syntax_that_re_does_not_support_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - its cause is checked
         UserPattern.compile(pattern)
     assert isinstance(caught.value.__cause__, re.error | Warning)
 
 
 @pytest.mark.parametrize("pattern", ["a{e}", "(?:v1){e<=1}", "a{1,x}", r"\\{e}", "[{]"])
-def test_brace_that_regex_reads_otherwise_is_refused(pattern: str) -> None:
+def test_brace_that_regex_parses_differently_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - it has no cause
         UserPattern.compile(pattern)
     assert caught.value.__cause__ is None
     assert r"\{" in str(caught.value)
 
 
-def test_patterns_are_equal_by_text_and_reach_a_worker_process() -> None:
+def test_patterns_are_equal_by_text_and_can_be_pickled() -> None:
     assert UserPattern.compile("v.*") == UserPattern.compile("v.*") != UserPattern.compile("w.*")
     copy = pickle.loads(pickle.dumps(UserPattern.compile("v.*")))  # noqa: S301 - made here
     assert copy.fullmatch("v1")
