@@ -1,4 +1,4 @@
-"""Which names a pin holds."""
+"""Which names a pin matches."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 
 
 @pytest.mark.parametrize(
-    ("pattern", "held", "free"),
+    ("pattern", "matching", "others"),
     [
         ("release-1", ["release-1"], ["release-10", "Release-1", "a-release-1", "release-1 "]),
         ("release-*", ["release-", "release-1", "release-a/b"], ["release", "pre-release-1"]),
@@ -25,18 +25,18 @@ COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
         ("[", ["["], ["x"]),
     ],
 )
-def test_protected_pattern_holds_a_name_or_what_its_glob_matches(pattern, held, free):
+def test_protected_pattern_matches_a_name_or_by_its_glob(pattern, matching, others):
     [pin] = pin_protected([pattern])
 
-    assert [pin.matches(name) for name in (*held, *free)] == [True] * len(held) + [False] * len(
-        free
-    )
+    assert [pin.matches(name) for name in (*matching, *others)] == [True] * len(matching) + [
+        False
+    ] * len(others)
 
 
 @pytest.mark.parametrize(
     ("pattern", "is_glob"), [("v1", False), ("v*", True), ("v?", True), ("v[1]", True)]
 )
-def test_pattern_is_a_glob_when_it_may_stand_for_several_names(pattern, is_glob):
+def test_pattern_that_can_match_several_names_is_a_glob(pattern, is_glob):
     assert pin_protected([pattern])[0].is_glob is is_glob
 
 
@@ -53,7 +53,7 @@ def test_protected_name_is_no_commit():
     assert not pin.matches(COMMIT[:7])
 
 
-def test_folder_before_a_commit_is_kept_until_it_is_determined_which_are_the_newest():
+def test_name_before_a_commit_is_kept_until_the_newest_are_determined():
     [pin] = pin_run([Reference(commits=(COMMIT,), pull_request=12, branches=("main",))])
 
     assert all(pin.matches(name) for name in ("pr-12-1111111", "main-2222222", "pr-12", "main"))
@@ -65,7 +65,7 @@ def test_folder_before_a_commit_is_kept_until_it_is_determined_which_are_the_new
     ]
 
 
-def test_name_that_is_newest_and_has_nothing_of_the_reference_is_not_kept():
+def test_newest_name_that_does_not_match_the_reference_is_not_kept():
     [pin] = pin_run([Reference(commits=(COMMIT,), pull_request=12)])
 
     assert not replace(pin, newest_names=frozenset({"assets"})).matches("assets")
@@ -89,7 +89,7 @@ NEWEST = "pr-12-1111111"
         ("preview-12", OPEN, ReasonCode.LIVE, EVIDENCE),
     ],
 )
-def test_reason_of_a_pin_has_what_matched(name, pin, code, value):
+def test_reason_of_a_pin_has_the_matching_value(name, pin, code, value):
     reason = pin.build_reason(name)
 
     assert reason.code is code

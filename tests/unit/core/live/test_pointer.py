@@ -1,4 +1,4 @@
-"""From a pointer's text to the deployments that it names, or to words that say why to none."""
+"""Parsing of a pointer's text: the names in it, or the problem with it."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from tests.support.golden import assert_messages
 from tests.support.messages import numbers_in
 
 
-def names(text: str, field: str = "", prefix: str = "") -> tuple[str, ...]:
+def parse_names(text: str, field: str = "", prefix: str = "") -> tuple[str, ...]:
     return parse_pointer(text, field=field, bucket="my-site", prefix=prefix)
 
 
-def problem(text: str, field: str = "", prefix: str = "") -> str:
+def find_problem(text: str, field: str = "", prefix: str = "") -> str:
     with pytest.raises(PointerError) as caught:
-        names(text, field, prefix)
+        parse_names(text, field, prefix)
     return str(caught.value)
 
 
@@ -47,8 +47,8 @@ def test_content_is_read_up_to_the_limit_and_not_beyond():
         ("x" * 1000, "", "x" * 1000),
     ],
 )
-def test_whole_text_is_one_name(text, prefix, name):
-    assert names(text, prefix=prefix) == (name,)
+def test_text_is_one_name(text, prefix, name):
+    assert parse_names(text, prefix=prefix) == (name,)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_whole_text_is_one_name(text, prefix, name):
     ],
 )
 def test_text_may_have_several_names(text, expected):
-    assert names(text) == expected
+    assert parse_names(text) == expected
 
 
 BAD_TEXTS = [
@@ -97,7 +97,7 @@ BAD_TEXTS = [
 
 @pytest.mark.parametrize(("text", "prefix"), BAD_TEXTS)
 def test_text_that_names_nothing_is_a_problem(text, prefix):
-    assert problem(text, prefix=prefix)
+    assert find_problem(text, prefix=prefix)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_text_that_names_nothing_is_a_problem(text, prefix):
         ('{"my.app": [{"commit.sha": "a"}]}', "my.app[].commit.sha", ("a",)),
     ],
 )
-def test_field_of_a_json_text_leads_to_one_name_or_several(text, field, expected):
-    assert names(text, field) == expected
+def test_field_of_a_json_text_has_one_or_more_names(text, field, expected):
+    assert parse_names(text, field) == expected
 
 
 BAD_FIELDS = [
@@ -161,8 +161,8 @@ BAD_FIELDS = [
 
 
 @pytest.mark.parametrize(("text", "field"), BAD_FIELDS)
-def test_field_that_leads_to_no_name_is_a_problem(text, field):
-    assert problem(text, field)
+def test_field_without_a_name_is_a_problem(text, field):
+    assert find_problem(text, field)
 
 
 def test_problem_never_quotes_the_text():
@@ -176,10 +176,10 @@ def test_problem_never_quotes_the_text():
         ('{"s3cr3t": 1, "s3cr3t": 2}', "commit"),
         ('{"commit": {"s3cr3t": 1}}', "commit"),
     ]:
-        assert "s3cr3t" not in problem(text, field, prefix="app/")
+        assert "s3cr3t" not in find_problem(text, field, prefix="app/")
 
 
 def test_messages_are_the_golden_ones():
-    texts = [(text, problem(text, prefix=prefix)) for text, prefix in BAD_TEXTS]
-    fields = [(f"{field} of {text}", problem(text, field)) for text, field in BAD_FIELDS]
+    texts = [(text, find_problem(text, prefix=prefix)) for text, prefix in BAD_TEXTS]
+    fields = [(f"{field} of {text}", find_problem(text, field)) for text, field in BAD_FIELDS]
     assert_messages(__file__, texts + fields)

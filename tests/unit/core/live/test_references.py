@@ -8,7 +8,7 @@ COMMIT = "4f1c2d3e5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
 LONG_BRANCH = "feature/login-page-with-single-sign-on"
 
 
-def commit_of(text: str) -> Reference:
+def make_commit_reference(text: str) -> Reference:
     return Reference.from_git_ref("", text)
 
 
@@ -33,9 +33,9 @@ def commit_of(text: str) -> Reference:
         f"g{COMMIT}",
     ],
 )
-def test_name_has_the_commit_if_a_part_of_it_begins_alike(name):
-    assert commit_of(COMMIT).has_commit(name)
-    assert commit_of(COMMIT).matches(name)
+def test_name_has_the_commit_if_a_part_of_it_is_its_beginning(name):
+    assert make_commit_reference(COMMIT).has_commit(name)
+    assert make_commit_reference(COMMIT).matches(name)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_name_has_the_commit_if_a_part_of_it_begins_alike(name):
     ],
 )
 def test_near_miss_does_not_have_the_commit(name):
-    assert not commit_of(COMMIT).matches(name)
+    assert not make_commit_reference(COMMIT).matches(name)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_text_of_a_pointer_is_a_folder_a_commit_or_a_describe_name(name, text, i
     ["pr-12", "pr12", "PR-12", "pr_12", "Pr.12", "pull-12", "pull12", "mr-12", "MR12", "preview-12",
      "preview12", "preview_12", "12", "-12-", "pr-012", "PR #12"],
 )  # fmt: skip
-def test_whole_name_is_the_number_of_a_pull_request(name):
+def test_name_is_the_number_of_a_pull_request(name):
     reference = Reference(pull_request=12)
 
     assert reference.describe_match(name).endswith("#12")
@@ -112,7 +112,7 @@ def test_whole_name_is_the_number_of_a_pull_request(name):
     ["pr-1", "pr-120", "pr-112", "1-2", "v12", "pr-12-web", "web-pr-12", "pr-12-3", "issue-12",
      "xpr-12", "release-12", "12.0", "", "pr", "pr-", "١٢"],
 )  # fmt: skip
-def test_other_number_or_other_text_is_no_pull_request(name):
+def test_other_number_or_text_is_no_pull_request(name):
     assert not Reference(pull_request=12, commits=(COMMIT,)).matches(name)
 
 
@@ -152,7 +152,7 @@ def test_number_that_is_too_long_is_no_pull_request():
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["branches", "tags"])
-def test_whole_name_is_a_branch_or_tag_or_its_slug(kind, ref, matching, others):
+def test_name_is_a_branch_or_tag_or_its_slug(kind, ref, matching, others):
     reference = Reference(**{kind: (ref,)})
 
     assert [name for name in (*matching, *others) if reference.matches(name)] == matching
@@ -209,7 +209,7 @@ def test_branch_without_ascii_letters_is_found_before_a_commit():
     assert not reference.describe_before_commit("本-1111111")
 
 
-def test_slug_that_was_cut_off_is_found_before_a_commit_too():
+def test_truncated_slug_is_found_before_a_commit():
     reference = Reference(branches=(LONG_BRANCH,))
 
     assert reference.describe_before_commit("feature-login-page-w-1111111")
@@ -252,17 +252,17 @@ def test_git_ref_is_a_branch_tag_pull_request_or_the_commit(ref, expected):
         (Reference(branches=("main",)), [], ["main", "ab12cd3", "pr-7", "7"]),
     ],
 )
-def test_form_of_a_name_says_if_the_reference_could_be_written_so(reference, likely, unlikely):
+def test_form_of_a_name_shows_if_the_reference_could_match(reference, likely, unlikely):
     assert [name for name in (*likely, *unlikely) if reference.could_match(name)] == likely
 
 
 def test_references_of_one_commit_or_pull_request_are_combined():
     run = Reference(commits=("a" * 40,), pull_request=12)
     head = Reference(commits=("b" * 40,), branches=("topic",))
-    both = Reference(commits=("b" * 40,), pull_request=12)
+    pull_request_head = Reference(commits=("b" * 40,), pull_request=12)
 
-    assert run.is_same_subject(both)
-    assert head.is_same_subject(both)
+    assert run.is_same_subject(pull_request_head)
+    assert head.is_same_subject(pull_request_head)
     assert not run.is_same_subject(head)
     assert not run.is_same_subject(Reference(commits=("a" * 40,), pull_request=13))
     assert run.combine_with(head) == Reference(

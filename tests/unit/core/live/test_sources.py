@@ -1,4 +1,4 @@
-"""Live sources as a setting names them, and the folder that a path or a text means."""
+"""Parsing of live sources, and the folder that a path or text means."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from tests.support.golden import assert_messages
         ("url:http://10.0.0.1/v.json#a.b", "url", "http://10.0.0.1/v.json", "a.b"),
     ],
 )  # fmt: skip
-def test_source_is_read_from_a_settings_text(text, kind, argument, field):
+def test_source_is_parsed_from_a_setting(text, kind, argument, field):
     assert LiveSource.parse(text) == LiveSource(kind=LiveKind(kind), argument=argument, field=field)
 
 
@@ -39,11 +39,11 @@ def test_source_is_read_from_a_settings_text(text, kind, argument, field):
         "url:https://www.example.org/version.json#commit",
     ],
 )
-def test_source_is_written_as_it_was_read(text):
+def test_source_is_formatted_as_it_was_parsed(text):
     assert str(LiveSource.parse(text)) == text
 
 
-def test_query_of_an_address_is_not_written():
+def test_query_of_a_url_is_not_shown():
     source = LiveSource.parse("url:https://www.example.org/live?key=s3cr3t#commit")
 
     assert str(source) == "url:https://www.example.org/live?…#commit"
@@ -72,7 +72,7 @@ NO_SOURCES = [
 
 
 @pytest.mark.parametrize("text", NO_SOURCES)
-def test_text_that_is_no_source_is_refused(text):
+def test_invalid_source_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - the messages are golden
         LiveSource.parse(text)
 
@@ -86,12 +86,12 @@ def test_messages_are_the_golden_ones():
     assert_messages(__file__, cases)
 
 
-def test_kinds_say_whether_github_is_asked_and_whether_they_must_be_found():
+def test_kinds_on_github_and_kinds_that_are_not_required():
     on_github = {kind for kind in LiveKind if kind.is_on_github}
-    may_be_elsewhere = {kind for kind in LiveKind if not kind.is_required}
+    optional = {kind for kind in LiveKind if not kind.is_required}
 
     assert on_github == {"github-deployments", "open-pull-requests", "branches"}
-    assert may_be_elsewhere == {"open-pull-requests", "branches"}
+    assert optional == {"open-pull-requests", "branches"}
 
 
 @pytest.mark.parametrize(
