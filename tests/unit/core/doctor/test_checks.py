@@ -1,4 +1,4 @@
-"""What each thing that can be seen of a bucket comes to: level, topic, words."""
+"""The findings of doctor: level, topic and text of each."""
 
 from dataclasses import replace
 from datetime import date
@@ -33,18 +33,18 @@ FAILED = Unavailable(problem="S3 can't be reached", hint="Check the network.")
 TIDY = LifecycleRule(name="tidy", noncurrent_days=30)
 
 
-def rules(prefix: str = "", **more) -> tuple[LifecycleRule, ...]:
+def make_rules(prefix: str = "", **more) -> tuple[LifecycleRule, ...]:
     return (TIDY, LifecycleRule(name="old", prefix=prefix, **{"expires_after_days": 90, **more}))
 
 
-def own_rule(days_over: float) -> tuple[LifecycleRule, ...]:
-    """A rule of ci3's own whose term ended so many days ago."""
+def make_managed_rules(days_over: float) -> tuple[LifecycleRule, ...]:
+    """Return a managed rule whose lifetime ended `days_over` days ago."""
     prefix = f"{COMMITS[0]}/"
-    made = make_rule(prefix, expires_at=days_ago(days_over))
-    return (LifecycleRule(name=made.rule_id, prefix=prefix, expires_after_days=20),)
+    rule = make_rule(prefix, expires_at=days_ago(days_over))
+    return (LifecycleRule(name=rule.rule_id, prefix=prefix, expires_after_days=20),)
 
 
-def guard(item: DeleteGuard, *, is_denied: bool = False) -> GuardProbe:
+def make_probe(item: DeleteGuard, *, is_denied: bool = False) -> GuardProbe:
     return GuardProbe(guard=item, reason="so it answered", is_denied=is_denied)
 
 
@@ -54,7 +54,7 @@ MFA = VersioningState(versioning=Versioning.ENABLED, has_mfa_delete=True)
 LEFT_OUT = FolderSummary(names=COMMITS, ignored=("css",), file_count=2)
 FOLDERS = FolderSummary(names=(*COMMITS, "assets", "images"))
 
-# What is found, the topic, its level, and a value in the text of the finding.
+# Facts, topic, level, and a value in the text of the finding.
 CASES = {
     "root": ({"identity": "arn:aws:iam::1:root"}, "identity", "warning", ""),
     "nobody to ask": ({"identity": NOT_REQUESTED, "doctor_target": aim(endpoint_url="http://minio")},
@@ -66,12 +66,12 @@ CASES = {
     "denied versions": ({"lists_versions": DENIED}, "list versions", "note", "iam-policy apply"),
     "failed versions": ({"lists_versions": FAILED}, "list versions", "warning", ""),
     "not tried": ({"probe": NOT_REQUESTED}, "delete", "note", "probe-deletes"),
-    "denied delete": ({"probe": guard(DeleteGuard.NONE, is_denied=True)},
+    "denied delete": ({"probe": make_probe(DeleteGuard.NONE, is_denied=True)},
                       "delete", "problem", "s3:DeleteObject"),
     "writer fails": ({"probe": FAILED}, "delete", "problem", ""),
-    "ignores conditions": ({"probe": guard(DeleteGuard.NONE)},
+    "ignores conditions": ({"probe": make_probe(DeleteGuard.NONE)},
                            "delete", "warning", ""),
-    "conditions singly": ({"probe": guard(DeleteGuard.ETAG_SINGLE)},
+    "conditions singly": ({"probe": make_probe(DeleteGuard.ETAG_SINGLE)},
                           "delete", "warning", ""),
     "denied versioning": ({"versioning": DENIED}, "versioning", "warning", ""),
     "suspended": ({"versioning": SUSPENDED}, "versioning", "warning", ""),
@@ -94,23 +94,24 @@ CASES = {
                           "object lock", "warning", ""),
     "denied lock": ({"lock": DENIED}, "object lock", "note", "GetBucketObjectLockConfiguration"),
     "denied rules": ({"rules": DENIED}, "lifecycle", "warning", "s3:GetLifecycleConfiguration"),
-    "expiring": ({"rules": rules()}, "lifecycle", "warning",
+    "expiring": ({"rules": make_rules()}, "lifecycle", "warning",
                  "90"),
-    "expiring on a day": ({"rules": rules(expires_after_days=None, expires_on=date(2027, 1, 1))},
-                          "lifecycle", "warning", "2027-01-01"),
-    "expiring by tag": ({"rules": rules(is_narrowed=True)}, "lifecycle", "warning", ""),
-    "expiring a deployment": ({"rules": rules(f"{COMMITS[0]}/js/")},
+    "expiring on a day": (
+        {"rules": make_rules(expires_after_days=None, expires_on=date(2027, 1, 1))},
+        "lifecycle", "warning", "2027-01-01"),
+    "expiring by tag": ({"rules": make_rules(is_narrowed=True)}, "lifecycle", "warning", ""),
+    "expiring a deployment": ({"rules": make_rules(f"{COMMITS[0]}/js/")},
                               "lifecycle", "warning", "js"),
-    "expiring names that begin so": ({"rules": rules("1111")}, "lifecycle", "warning", "1111"),
-    "own rule": ({"rules": own_rule(-1)}, "managed rules", "note", "1"),
+    "expiring names that begin so": ({"rules": make_rules("1111")}, "lifecycle", "warning", "1111"),
+    "own rule": ({"rules": make_managed_rules(-1)}, "managed rules", "note", "1"),
     "lifecycle engine": ({"doctor_target": aim(engine=Engine.LIFECYCLE)},
                          "schedule", "note", "60"),
-    "own rule left behind": ({"rules": own_rule(1)}, "managed rules", "warning", "ci3/"),
-    "own rule is no collision": ({"rules": own_rule(-1)}, "lifecycle", "ok", ""),
-    "expiring another folder": ({"rules": rules("logs/")}, "lifecycle", "ok", ""),
-    "expiring beside the prefix": ({"rules": rules("logs/"), "doctor_target": aim(prefix="app/")},
-                                   "lifecycle", "ok", ""),
-    "expiring above the prefix": ({"rules": rules("ap"), "doctor_target": aim(prefix="app/")},
+    "own rule left behind": ({"rules": make_managed_rules(1)}, "managed rules", "warning", "ci3/"),
+    "own rule is no collision": ({"rules": make_managed_rules(-1)}, "lifecycle", "ok", ""),
+    "expiring another folder": ({"rules": make_rules("logs/")}, "lifecycle", "ok", ""),
+    "expiring beside the prefix": (
+        {"rules": make_rules("logs/"), "doctor_target": aim(prefix="app/")}, "lifecycle", "ok", ""),
+    "expiring above the prefix": ({"rules": make_rules("ap"), "doctor_target": aim(prefix="app/")},
                                   "lifecycle", "warning", ""),
     "stray uploads": ({"uploads": UnfinishedUploads(count=3, oldest_at=days_ago(40))},
                       "uploads", "warning", "40"),
@@ -160,12 +161,14 @@ CASES = {
 
 def find_case(name: str) -> Finding:
     changes, topic, *_ = CASES[name]
-    [finding] = [item for item in check_bucket(healthy_facts(**changes)) if item.topic == topic]
-    return finding
+    [match] = [
+        finding for finding in check_bucket(healthy_facts(**changes)) if finding.topic == topic
+    ]
+    return match
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_seen_is_told_with_its_level_and_what_to_do(name: str) -> None:
+def test_finding_has_its_level_and_value(name: str) -> None:
     _, _, level, value = CASES[name]
     finding = find_case(name)
     assert finding.level == level
@@ -205,36 +208,39 @@ def test_empty_target_has_a_recipe() -> None:
     }
 
 
-def test_all_is_well_where_nothing_is_amiss() -> None:
-    assert {item.level for item in check_bucket(healthy_facts(rules=(TIDY,)))} == {Level.OK}
+def test_healthy_bucket_has_only_ok_findings() -> None:
+    assert {finding.level for finding in check_bucket(healthy_facts(rules=(TIDY,)))} == {Level.OK}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_whatever_is_amiss_comes_with_advice(name: str) -> None:
-    for item in check_bucket(healthy_facts(**CASES[name][0])):
-        if item.level in (Level.WARNING, Level.PROBLEM):
-            assert item.advice.endswith("."), item
+def test_every_warning_or_problem_has_advice(name: str) -> None:
+    for finding in check_bucket(healthy_facts(**CASES[name][0])):
+        if finding.level in (Level.WARNING, Level.PROBLEM):
+            assert finding.advice.endswith("."), finding
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({}, ExitCode.DONE),
-        ({"rules": rules(), "uploads": DENIED}, ExitCode.DONE),
+        ({"rules": make_rules(), "uploads": DENIED}, ExitCode.DONE),
         ({"doctor_target": aim(protect=("relase-1",))}, ExitCode.REFUSED),
         ({"readings": (LiveReading(source=LIVE, problem="403"),)}, ExitCode.REFUSED),
         (
             {"folders": DENIED, "readings": (LiveReading(source=LIVE, problem="403"),)},
             ExitCode.ACCESS,
         ),
-        ({"probe": guard(DeleteGuard.NONE, is_denied=True)}, ExitCode.ACCESS),
+        ({"probe": make_probe(DeleteGuard.NONE, is_denied=True)}, ExitCode.ACCESS),
     ],
 )
-def test_exit_code_tells_of_access_first_and_of_what_would_be_refused(changes, code) -> None:
-    fine = TargetFindings(url="s3://fine/", findings=())
+def test_exit_code_of_an_access_problem_takes_precedence(changes, code) -> None:
+    healthy_target = TargetFindings(url="s3://fine/", findings=())
     assert (
         exit_code_of_findings(
-            (fine, TargetFindings(url="s3://x/", findings=check_bucket(healthy_facts(**changes))))
+            (
+                healthy_target,
+                TargetFindings(url="s3://x/", findings=check_bucket(healthy_facts(**changes))),
+            )
         )
         == code
     )
