@@ -5,6 +5,6 @@ from tests.support.s3.fault_proxy import FaultProxy
 
 @pytest.fixture
 def proxy(proxy: FaultProxy) -> FaultProxy:
-    """The proxy, whose rules apply to probes, too."""
+    """Return the proxy, with rules that also apply to probes."""
     proxy.ignores_probes = False
     return proxy

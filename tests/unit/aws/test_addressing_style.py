@@ -1,4 +1,4 @@
-"""Where requests have the bucket's name: in the host or in the path."""
+"""Addressing style: the bucket's name is in the host or in the path of requests."""
 
 import socket
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def hosts(monkeypatch) -> None:
 
 @pytest.fixture
 def virtual_site(hosts) -> Iterator[MemorySite]:
-    """A bucket of an S3 that refuses requests with the bucket's name in the path."""
+    """Return a bucket of an S3 server that refuses path-style requests."""
     site = MemorySite()
 
     def answer(request: Request) -> Answer:
@@ -108,8 +108,8 @@ def test_bucket_in_the_host_is_cleaned_up_and_restored(virtual_site: MemorySite)
     journal = ("--journal-file", "s3://site/app/.ci3/journals/")
     rules = ("--keep-count", "1", "--match", ".*")
     assert main(["cleanup", *options, *rules, *journal]) == 0
-    left = {key for key in virtual_site.content() if "/.ci3/" not in key}
-    assert left == {key for key in before if key.startswith("app/new/")}
+    remaining_keys = {key for key in virtual_site.content() if "/.ci3/" not in key}
+    assert remaining_keys == {key for key in before if key.startswith("app/new/")}
 
     for name in ("old-1", "old"):
         argv = ["restore", name, "--deleted-since", "1h", *options]
@@ -139,7 +139,7 @@ SUGGESTION = "addressing-style: virtual"
 
 
 @pytest.mark.parametrize("style", ["path", "auto", ""])
-def test_bucket_in_the_path_is_refused_with_the_remedy(
+def test_refused_path_style_suggests_the_virtual_style(
     virtual_site: MemorySite, capsys, style: str
 ) -> None:
     virtual_site.deploy("app/old", days=9)
@@ -157,5 +157,5 @@ def test_request_goes_to_the_buckets_own_host(proxy: FaultProxy, hosts) -> None:
 
     options = ["--bucket-name", "my-site", "--endpoint-url", url, "--addressing-style", "virtual"]
     assert main(["list-deployments", *options]) == 0
-    asked = {request.headers["Host"].partition(":")[0] for request in proxy.requests}
-    assert asked == {"my-site.s3.test"}
+    requested_hosts = {request.headers["Host"].partition(":")[0] for request in proxy.requests}
+    assert requested_hosts == {"my-site.s3.test"}

@@ -1,4 +1,4 @@
-"""The reader: where it reads, what of an object it reads, and which faces it opens."""
+"""The reader: its endpoint, the objects it reads, and the clients it opens."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 
-def reader(bucket: Bucket) -> BucketReader:
+def make_reader(bucket: Bucket) -> BucketReader:
     return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
 
 
@@ -27,9 +27,7 @@ def reader(bucket: Bucket) -> BucketReader:
         ("AWS_REGION", "eu-west-1", ""),
     ],
 )
-def test_endpoint_of_the_aws_configuration_is_known_as_the_buckets(
-    monkeypatch, name, url, recorded
-):
+def test_endpoint_of_the_aws_configuration_is_recorded(monkeypatch, name, url, recorded):
     monkeypatch.setenv(name, url)
     reader = BucketReader(bucket="my-site", region="eu-west-1", endpoint_url="")
     assert reader.endpoint_url == recorded
@@ -40,50 +38,52 @@ def test_endpoint_of_the_aws_configuration_is_known_as_the_buckets(
     ["us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1",
      "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"],
 )  # fmt: skip
-def test_bucket_of_every_partition_is_at_aws(region: str) -> None:
+def test_bucket_of_every_partition_is_recognized_as_aws(region: str) -> None:
     reader = BucketReader(bucket="my-site", region=region, endpoint_url="")
     target = reader.describe_target("", Versioning.ENABLED)
     assert (target.endpoint_url, target.is_aws) == ("", True)
 
 
 @pytest.mark.parametrize(("limit_bytes", "is_read"), [(5, True), (6, True), (4, False), (0, False)])
-def test_object_is_read_whole_or_not_at_all(
+def test_object_is_read_completely_or_not_at_all(
     bucket: Bucket, limit_bytes: int, is_read: bool
 ) -> None:
     bucket.put("journals/run", body=b"12345")
     if is_read:
-        assert reader(bucket).read_object("journals/run", limit_bytes) == b"12345"
+        assert make_reader(bucket).read_object("journals/run", limit_bytes) == b"12345"
     else:
         with pytest.raises(AccessError, match=rf"/journals/run\b.*\b{limit_bytes}\b"):
-            reader(bucket).read_object("journals/run", limit_bytes)
+            make_reader(bucket).read_object("journals/run", limit_bytes)
 
 
-def test_object_that_is_not_there_is_an_error_not_empty(bucket: Bucket) -> None:
+def test_missing_object_is_an_error(bucket: Bucket) -> None:
     with pytest.raises(AccessError, match="NoSuchKey"):
-        reader(bucket).read_object("journals/run", 100)
+        make_reader(bucket).read_object("journals/run", 100)
 
 
 def test_keys_of_every_page_are_listed(bucket: Bucket) -> None:
     bucket.deploy("a", days=1, files=1001)
     bucket.put("ab/x")
-    assert reader(bucket).list_keys("a/") == tuple(f"a/file-{one:05}" for one in range(1001))
+    assert make_reader(bucket).list_keys("a/") == tuple(
+        f"a/file-{number:05}" for number in range(1001)
+    )
 
 
 @pytest.mark.parametrize(
-    "face",
+    "open_client",
     [
         lambda reader: reader.open_writer(),
         lambda reader: reader.open_version_remover(),
         lambda reader: reader.open_journal_store("journals/run"),
     ],
 )
-def test_face_of_another_s3_than_the_readers_is_a_bug(
-    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, face
+def test_client_for_another_endpoint_than_the_readers_is_refused(
+    site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, open_client
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", site.endpoint_url)
-    asked = BucketReader(bucket=site.name, region="us-east-1", endpoint_url="")
-    face(asked)
+    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url="")
+    open_client(reader)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(GateError):
-        face(asked)
+        open_client(reader)
     assert proxy.requests == []

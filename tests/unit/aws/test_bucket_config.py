@@ -1,4 +1,4 @@
-"""What a bucket is like as a whole, read from S3's own answers."""
+"""Reading the configuration of a bucket: versioning, object lock and lifecycle rules."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ from tests.support.s3.answers import error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
-ON = "<ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+ENABLED = "<ObjectLockEnabled>Enabled</ObjectLockEnabled>"
 GOVERNED = "<Mode>GOVERNANCE</Mode>"
 
 
@@ -22,7 +22,7 @@ def reader(site: Bucket) -> BucketReader:
 
 
 @pytest.mark.parametrize(
-    ("says", "state"),
+    ("content", "state"),
     [
         ("", VersioningState(versioning=Versioning.DISABLED)),
         ("<Status>Enabled</Status>", VersioningState(versioning=Versioning.ENABLED)),
@@ -33,28 +33,32 @@ def reader(site: Bucket) -> BucketReader:
         ("<Status>Paused</Status>", VersioningState(versioning=Versioning.UNKNOWN)),
     ],
 )  # fmt: skip
-def test_versioning_and_mfa_are_read(proxy: FaultProxy, reader: BucketReader, says, state) -> None:
-    proxy.answer("GET", "versioning", f"<VersioningConfiguration>{says}</VersioningConfiguration>")
+def test_versioning_and_mfa_are_read(
+    proxy: FaultProxy, reader: BucketReader, content, state
+) -> None:
+    proxy.answer(
+        "GET", "versioning", f"<VersioningConfiguration>{content}</VersioningConfiguration>"
+    )
     assert reader.read_versioning_state() == state
 
 
 @pytest.mark.parametrize(
-    ("says", "lock"),
+    ("content", "lock"),
     [
-        (ON, ObjectLock(is_enabled=True)),
-        (f"{ON}<Rule><DefaultRetention>{GOVERNED}<Days>30</Days></DefaultRetention></Rule>",
+        (ENABLED, ObjectLock(is_enabled=True)),
+        (f"{ENABLED}<Rule><DefaultRetention>{GOVERNED}<Days>30</Days></DefaultRetention></Rule>",
          ObjectLock(is_enabled=True, default="30 days (governance)")),
-        (f"{ON}<Rule><DefaultRetention>{GOVERNED}<Years>1</Years></DefaultRetention></Rule>",
+        (f"{ENABLED}<Rule><DefaultRetention>{GOVERNED}<Years>1</Years></DefaultRetention></Rule>",
          ObjectLock(is_enabled=True, default="1 year (governance)")),
     ],
 )  # fmt: skip
-def test_lock_is_read(proxy: FaultProxy, reader: BucketReader, says, lock) -> None:
-    body = f"<ObjectLockConfiguration>{says}</ObjectLockConfiguration>"
+def test_lock_is_read(proxy: FaultProxy, reader: BucketReader, content, lock) -> None:
+    body = f"<ObjectLockConfiguration>{content}</ObjectLockConfiguration>"
     proxy.answer("GET", "object-lock", body)
     assert reader.read_object_lock() == lock
 
 
-def test_no_lock_is_no_error_and_a_denial_is_no_lock_less(
+def test_bucket_without_a_lock_is_no_error_and_a_denial_is(
     proxy: FaultProxy, reader: BucketReader
 ) -> None:
     code = "ObjectLockConfigurationNotFoundError"
@@ -65,27 +69,36 @@ def test_no_lock_is_no_error_and_a_denial_is_no_lock_less(
         reader.read_object_lock()
 
 
-def test_rules_in_force_are_read_with_where_and_when(
+def test_enabled_rules_are_read_with_prefix_and_expiration(
     proxy: FaultProxy, reader: BucketReader
 ) -> None:
-    def rule(*parts: str, status: str = "Enabled") -> str:
+    def format_rule(*parts: str, status: str = "Enabled") -> str:
         return f"<Rule>{''.join(parts)}<Status>{status}</Status></Rule>"
 
     days = "<Expiration><Days>7</Days></Expiration>"
     proxy.answer("GET", "lifecycle", "<LifecycleConfiguration>" + "".join((
-        rule("<ID>a</ID><Filter><Prefix>x/</Prefix></Filter>", days),
-        rule("<ID>b</ID><Prefix>y/</Prefix>",
+        format_rule("<ID>a</ID><Filter><Prefix>x/</Prefix></Filter>", days),
+        format_rule("<ID>b</ID><Prefix>y/</Prefix>",
              "<Expiration><Date>2027-01-01T00:00:00Z</Date></Expiration>"),
-        rule("<Filter><And><Prefix>z/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan>"
+        format_rule("<Filter><And><Prefix>z/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan>"
              "</And></Filter>", days),
-        rule("<ID>d</ID><Filter/>", days, status="Disabled"),
-        rule("<ID>e</ID><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>",
+        format_rule("<ID>d</ID><Filter/>", days, status="Disabled"),
+        format_rule("<ID>e</ID><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>",
              "<NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays>"
              "</NoncurrentVersionExpiration>"),
     )) + "</LifecycleConfiguration>")  # fmt: skip
-    told = [(one.name, one.prefix, one.is_narrowed, one.expires_after_days, one.expires_on,
-             one.noncurrent_days) for one in reader.read_lifecycle_rules()]  # fmt: skip
-    assert told == [
+    attributes = [
+        (
+            rule.name,
+            rule.prefix,
+            rule.is_narrowed,
+            rule.expires_after_days,
+            rule.expires_on,
+            rule.noncurrent_days,
+        )
+        for rule in reader.read_lifecycle_rules()
+    ]
+    assert attributes == [
         ("a", "x/", False, 7, None, None),
         ("b", "y/", False, None, date(2027, 1, 1), None),
         ("no. 3", "z/", True, 7, None, None),
@@ -93,7 +106,9 @@ def test_rules_in_force_are_read_with_where_and_when(
     ]
 
 
-def test_rules_that_can_not_be_read_are_an_error(proxy: FaultProxy, reader: BucketReader) -> None:
+def test_invalid_lifecycle_configuration_is_an_error(
+    proxy: FaultProxy, reader: BucketReader
+) -> None:
     proxy.answer("GET", "lifecycle", "<LifecycleConfiguration/>")
     with pytest.raises(AccessError, match="s3://"):
         reader.read_lifecycle_rules()

@@ -1,4 +1,4 @@
-"""The client: what it may call, how it reads times, and what its errors say."""
+"""The client: allowed operations, parsing of times, and error messages."""
 
 import random
 import re
@@ -34,43 +34,47 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 OTHER_CALLS: tuple[Callable[..., object], ...] = (
-    lambda s3, **on: s3.copy_object(**on, Key="a/x", CopySource="b/c"),
-    lambda s3, **on: s3.delete_bucket(**on),
-    lambda s3, **on: s3.put_bucket_versioning(**on, VersioningConfiguration={"Status": "Enabled"}),
-    lambda s3, **on: s3.create_multipart_upload(**on, Key="a/x"),
-    lambda s3, **on: s3.put_bucket_policy(**on, Policy="{}"),
-    lambda s3, **on: s3.put_object_acl(**on, Key="a/x", ACL="public-read"),
-    lambda s3, **on: s3.delete_object_tagging(**on, Key="a/x"),
-    lambda s3, **on: s3.complete_multipart_upload(**on, Key="a/x", UploadId="u"),
+    lambda s3, **arguments: s3.copy_object(**arguments, Key="a/x", CopySource="b/c"),
+    lambda s3, **arguments: s3.delete_bucket(**arguments),
+    lambda s3, **arguments: s3.put_bucket_versioning(
+        **arguments, VersioningConfiguration={"Status": "Enabled"}
+    ),
+    lambda s3, **arguments: s3.create_multipart_upload(**arguments, Key="a/x"),
+    lambda s3, **arguments: s3.put_bucket_policy(**arguments, Policy="{}"),
+    lambda s3, **arguments: s3.put_object_acl(**arguments, Key="a/x", ACL="public-read"),
+    lambda s3, **arguments: s3.delete_object_tagging(**arguments, Key="a/x"),
+    lambda s3, **arguments: s3.complete_multipart_upload(**arguments, Key="a/x", UploadId="u"),
     lambda s3, **_: s3.list_buckets(),
 )
 PUT_CALLS: tuple[Callable[..., object], ...] = (
-    lambda s3, **on: s3.put_object(**on, Key="a/x", Body=b""),
+    lambda s3, **arguments: s3.put_object(**arguments, Key="a/x", Body=b""),
 )
 ABORT_CALLS: tuple[Callable[..., object], ...] = (
-    lambda s3, **on: s3.abort_multipart_upload(**on, Key="a/x", UploadId="u"),
+    lambda s3, **arguments: s3.abort_multipart_upload(**arguments, Key="a/x", UploadId="u"),
 )
 DELETE_CALLS: tuple[Callable[..., object], ...] = (
-    lambda s3, **on: s3.delete_object(**on, Key="a/x"),
-    lambda s3, **on: s3.delete_objects(**on, Delete={"Objects": [{"Key": "a/x"}]}),
+    lambda s3, **arguments: s3.delete_object(**arguments, Key="a/x"),
+    lambda s3, **arguments: s3.delete_objects(**arguments, Delete={"Objects": [{"Key": "a/x"}]}),
 )
 A_RULE = {"Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 9}}
 LIFECYCLE_CALLS: tuple[Callable[..., object], ...] = (
-    lambda s3, **on: s3.delete_bucket_lifecycle(**on),
-    lambda s3, **on: s3.put_bucket_lifecycle_configuration(
-        **on, LifecycleConfiguration={"Rules": [A_RULE]}
+    lambda s3, **arguments: s3.delete_bucket_lifecycle(**arguments),
+    lambda s3, **arguments: s3.put_bucket_lifecycle_configuration(
+        **arguments, LifecycleConfiguration={"Rules": [A_RULE]}
     ),
 )
-GET_CALLS: tuple[Callable[..., object], ...] = (lambda s3, **on: s3.get_object(**on, Key="a/x"),)
+GET_CALLS: tuple[Callable[..., object], ...] = (
+    lambda s3, **arguments: s3.get_object(**arguments, Key="a/x"),
+)
 READ_CALLS: tuple[Callable[..., object], ...] = (
     *GET_CALLS,
-    lambda s3, **on: s3.head_object(**on, Key="a/x"),
-    lambda s3, **on: s3.list_objects_v2(**on),
-    lambda s3, **on: s3.get_bucket_versioning(**on),
-    lambda s3, **on: s3.list_object_versions(**on),
-    lambda s3, **on: s3.list_multipart_uploads(**on),
-    lambda s3, **on: s3.get_bucket_lifecycle_configuration(**on),
-    lambda s3, **on: s3.get_object_lock_configuration(**on),
+    lambda s3, **arguments: s3.head_object(**arguments, Key="a/x"),
+    lambda s3, **arguments: s3.list_objects_v2(**arguments),
+    lambda s3, **arguments: s3.get_bucket_versioning(**arguments),
+    lambda s3, **arguments: s3.list_object_versions(**arguments),
+    lambda s3, **arguments: s3.list_multipart_uploads(**arguments),
+    lambda s3, **arguments: s3.get_bucket_lifecycle_configuration(**arguments),
+    lambda s3, **arguments: s3.get_object_lock_configuration(**arguments),
 )
 ALL_CALLS = {
     *OTHER_CALLS,
@@ -80,65 +84,65 @@ ALL_CALLS = {
     *LIFECYCLE_CALLS,
     *READ_CALLS,
 }
-FACES = {
+CLIENTS = {
     "reader": (READ_OPERATIONS, READ_CALLS),
     "writer": (WRITE_OPERATIONS, DELETE_CALLS + ABORT_CALLS),
     "version remover": (VERSION_OPERATIONS, DELETE_CALLS),
     "lifecycle writer": (LIFECYCLE_OPERATIONS, LIFECYCLE_CALLS),
     "journal store": (JOURNAL_OPERATIONS, PUT_CALLS + GET_CALLS),
 }
-"""What each face's client may call: as named, and as calls."""
+"""The operations that each client may call: their names, and calls of them."""
 
 
-def client(url: str, operations: frozenset[str]):
+def make_client(url: str, operations: frozenset[str]):
     return make_service_client(
         "s3", region="us-east-1", endpoint_url=url, operations=operations, connections=2
     )
 
 
-@pytest.mark.parametrize(("operations", "own"), FACES.values(), ids=FACES)
-def test_client_sends_no_byte_for_an_operation_that_is_not_its_own(
-    site: Bucket, proxy: FaultProxy, operations: frozenset[str], own
+@pytest.mark.parametrize(("operations", "allowed_calls"), CLIENTS.values(), ids=CLIENTS)
+def test_client_sends_nothing_for_an_operation_that_is_not_allowed(
+    site: Bucket, proxy: FaultProxy, operations: frozenset[str], allowed_calls
 ) -> None:
-    s3 = client(site.endpoint_url, operations)
-    for call in ALL_CALLS.difference(own):
+    s3 = make_client(site.endpoint_url, operations)
+    for call in ALL_CALLS.difference(allowed_calls):
         with pytest.raises(GateError):
             call(s3, Bucket=site.name)
     assert proxy.requests == []
 
 
-@pytest.mark.parametrize(("operations", "own"), FACES.values(), ids=FACES)
-def test_client_may_call_each_operation_of_its_own_and_no_more(
-    site: Bucket, proxy: FaultProxy, operations: frozenset[str], own
+@pytest.mark.parametrize(("operations", "allowed_calls"), CLIENTS.values(), ids=CLIENTS)
+def test_client_may_call_each_allowed_operation(
+    site: Bucket, proxy: FaultProxy, operations: frozenset[str], allowed_calls
 ) -> None:
-    s3 = client(site.endpoint_url, operations)
-    for call in own:
+    s3 = make_client(site.endpoint_url, operations)
+    for call in allowed_calls:
         with suppress(ClientError):  # there is nothing in the bucket
             call(s3, Bucket=site.name)
-    assert len(proxy.requests) == len(own) == len(operations)
+    assert len(proxy.requests) == len(allowed_calls) == len(operations)
 
 
-def test_nothing_that_a_reader_may_call_writes() -> None:
+def test_reader_has_no_write_operation() -> None:
     assert {name for name in READ_OPERATIONS if not re.match("List|Get|Head", name)} == set()
 
 
-def test_timestamps_are_read_as_botocore_reads_them() -> None:
-    chance = random.Random(20261123)  # noqa: S311 - no secret
+def test_timestamps_are_parsed_as_by_botocore() -> None:
+    rng = random.Random(20261123)  # noqa: S311 - no secret
     forms = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%SZ",
              "%Y-%m-%dT%H:%M:%S+00:00", "%Y-%m-%dT%H:%M:%S-07:30", "%Y-%m-%dT%H:%MZ",
              "%a, %d %b %Y %H:%M:%S GMT")  # fmt: skip
     start = datetime(1970, 1, 1, tzinfo=UTC)
     for number in range(800):
-        when = start + timedelta(microseconds=chance.randrange(4_000_000_000_000_000))
-        text = when.strftime(forms[number % len(forms)])
-        for one in (text, re.sub(r"\.(\d{3})\d{3}Z", r".\1Z", text), text.replace("Z", "z")):
-            ours, theirs = parse_timestamp(one), botocore.utils.parse_timestamp(one)
-            assert (ours, ours.utcoffset()) == (theirs, theirs.utcoffset()), one
+        timestamp = start + timedelta(microseconds=rng.randrange(4_000_000_000_000_000))
+        text = timestamp.strftime(forms[number % len(forms)])
+        for variant in (text, re.sub(r"\.(\d{3})\d{3}Z", r".\1Z", text), text.replace("Z", "z")):
+            actual, expected = parse_timestamp(variant), botocore.utils.parse_timestamp(variant)
+            assert (actual, actual.utcoffset()) == (expected, expected.utcoffset()), variant
 
 
 @pytest.mark.parametrize("text", ["", "yesterdayZ", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z"])
-def test_text_that_is_no_time_is_an_error_as_botocore_has_it(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - botocore's own words
+def test_invalid_timestamp_is_an_error_as_in_botocore(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - botocore's message
         botocore.utils.parse_timestamp(text)
     with pytest.raises(ValueError):  # noqa: PT011 - as above
         parse_timestamp(text)
@@ -172,7 +176,7 @@ def get_code(status: int, body: str) -> str:
     return code[1] if code else str(status)
 
 
-def refused_listing(site: Bucket, proxy: FaultProxy, status: int, body: str) -> AccessError:
+def list_refused(site: Bucket, proxy: FaultProxy, status: int, body: str) -> AccessError:
     proxy.forget_rules()
     proxy.answer("GET", "list-type=2", body, status=status)
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
@@ -182,10 +186,10 @@ def refused_listing(site: Bucket, proxy: FaultProxy, status: int, body: str) -> 
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "hint"), ERRORS)
-def test_error_of_s3_has_its_code_the_address_and_what_to_do(  # noqa: PLR0917 - a table's columns
+def test_s3_error_has_a_code_an_address_and_a_hint(  # noqa: PLR0917 - a table's columns
     site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, kind, hint: str
 ) -> None:
-    caught = refused_listing(site, proxy, status, body)
+    caught = list_refused(site, proxy, status, body)
     assert type(caught) is kind
     assert caught.exit_code is ExitCode.ACCESS
     assert f"s3://{site.name}/a/" in words_in(caught.message)
@@ -195,13 +199,13 @@ def test_error_of_s3_has_its_code_the_address_and_what_to_do(  # noqa: PLR0917 -
 
 def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy, pauses: list[float]) -> None:
     errors = [
-        (f"{status} {get_code(status, body)}", refused_listing(site, proxy, status, body))
+        (f"{status} {get_code(status, body)}", list_refused(site, proxy, status, body))
         for status, body, *_ in ERRORS
     ]
     assert_messages(__file__, errors)
 
 
-def test_lost_answers_are_asked_again_and_then_an_error(
+def test_lost_responses_are_retried_and_then_an_error(
     site: Bucket, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     proxy.drop("GET", "list-type=2")
@@ -211,7 +215,7 @@ def test_lost_answers_are_asked_again_and_then_an_error(
     assert len(proxy.requests) == 5
 
 
-def test_address_where_nobody_answers_costs_few_seconds_of_pauses(
+def test_unreachable_address_is_retried_with_short_pauses(
     bucket: Bucket, closed_port_url: str, pauses: list[float]
 ) -> None:
     reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=closed_port_url)
@@ -222,7 +226,7 @@ def test_address_where_nobody_answers_costs_few_seconds_of_pauses(
 
 
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_missing_credentials_say_how_to_give_them(
+def test_missing_credentials_have_a_hint(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv(name)
@@ -265,14 +269,14 @@ def test_versioning_that_cannot_be_read_is_unknown(
     assert reader.describe_target("").versioning is versioning
 
 
-def test_credentials_that_are_nowhere_are_looked_for_once(
+def test_missing_credentials_are_searched_only_once(
     site: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the last place to look is a network that does not answer, each time takes seconds."""
-    looks: list[CredentialResolver] = []
+    """Each search can take seconds: the last provider waits for a network response."""
+    resolvers: list[CredentialResolver] = []
 
     def find_none(resolver: CredentialResolver) -> None:
-        looks.append(resolver)
+        resolvers.append(resolver)
 
     monkeypatch.setattr(CredentialResolver, "load_credentials", find_none)
     reader = BucketReader(bucket=site.name, region="", endpoint_url=site.endpoint_url)
@@ -280,18 +284,18 @@ def test_credentials_that_are_nowhere_are_looked_for_once(
     assert reader.export_access() is None
     with pytest.raises(AccessError, match="credentials"):
         reader.read_versioning_state()
-    assert len(looks) == 1
+    assert len(resolvers) == 1
 
 
-def test_services_that_credentials_come_from_are_known() -> None:
-    """botocore asks these itself, for profiles that name them."""
+def test_services_that_provide_credentials_are_available() -> None:
+    """botocore uses these services for the credentials of some profiles."""
     session = open_session()
     for service in ("sso", "sso-oidc", "sts"):
         client = session.client(service, region_name="us-east-1")
         assert client.meta.service_model.service_name == service
 
 
-def test_sessions_share_a_loader_and_leave_its_search_paths_as_they_are() -> None:
+def test_sessions_share_a_loader_and_keep_its_search_paths() -> None:
     """boto3.Session appends to the search paths of the loader that it finds."""
     paths = list(_get_loader(None).search_paths)
     open_session()
@@ -310,34 +314,34 @@ def test_sessions_share_a_loader_and_leave_its_search_paths_as_they_are() -> Non
         ("sso", "service-2"),
     ],
 )
-def test_descriptions_of_services_are_botocores_without_documentation(service, kind) -> None:
+def test_service_models_are_those_of_botocore_without_documentation(service, kind) -> None:
     expected = botocore.loaders.Loader().load_service_model(service, kind)
-    assert unused_loader().load_service_model(service, kind) == without_documentation(expected)
+    assert make_loader().load_service_model(service, kind) == remove_documentation(expected)
 
 
-def test_endpoints_are_botocores() -> None:
+def test_endpoints_are_those_of_botocore() -> None:
     expected = botocore.loaders.Loader().load_data("endpoints")
-    assert unused_loader().load_data("endpoints") == expected
+    assert make_loader().load_data("endpoints") == expected
 
 
-def unused_loader() -> botocore.loaders.Loader:
-    """Return a loader of its own: clients change what they have loaded."""
+def make_loader() -> botocore.loaders.Loader:
+    """Return a new loader: clients modify the data that they have loaded."""
     return _get_loader.__wrapped__(None)
 
 
-def without_documentation(value: object) -> object:
+def remove_documentation(value: object) -> object:
     if isinstance(value, list):
-        return [without_documentation(element) for element in value]
+        return [remove_documentation(element) for element in value]
     if not isinstance(value, dict):
         return value
     return {
         name: ""
         if name == "documentation" and isinstance(element, str)
-        else without_documentation(element)
+        else remove_documentation(element)
         for name, element in value.items()
     }
 
 
 def test_user_agent_names_ci3() -> None:
-    s3 = client("", READ_OPERATIONS)
+    s3 = make_client("", READ_OPERATIONS)
     assert re.search(rf"^Boto3/.* ci3/{__version__}( |$)", s3.meta.config.user_agent)

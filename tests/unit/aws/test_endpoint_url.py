@@ -1,4 +1,4 @@
-"""The endpoint URL of the AWS configuration is held to what the setting allows."""
+"""An endpoint URL of the AWS configuration is validated like the setting."""
 
 from pathlib import Path
 

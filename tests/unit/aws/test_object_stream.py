@@ -1,4 +1,4 @@
-"""Large objects part after part: whole or an error, also where connections break."""
+"""Streaming of large objects: complete or an error, even if connections break."""
 
 from io import BytesIO
 
@@ -13,22 +13,22 @@ from tests.support.messages import numbers_in
 CONTENT = bytes(range(256)) * 10_000
 
 
-class Breaking:
-    """Answers as botocore's client does; each connection breaks after so many bytes."""
+class BreakingClient:
+    """A client whose connections break after the numbers of bytes in `breaks_after`."""
 
     def __init__(self, content=CONTENT, breaks_after=(), ignores_range=False):
         self.content = content
         self.breaks_after = [*breaks_after]
         self.ignores_range = ignores_range
-        self.asked = []
+        self.ranges = []
         self.streams = []
 
     def get_object(self, **request):
-        self.asked.append((request.get("Range"), request.get("IfMatch")))
+        self.ranges.append((request.get("Range"), request.get("IfMatch")))
         start = int(request.get("Range", "bytes=0-")[6:-1])
         rest = self.content if self.ignores_range else self.content[start:]
-        came = rest[: self.breaks_after.pop(0)] if self.breaks_after else rest
-        stream = BytesIO(came)
+        received = rest[: self.breaks_after.pop(0)] if self.breaks_after else rest
+        stream = BytesIO(received)
         self.streams.append(stream)
         return {
             "ContentLength": len(rest),
@@ -45,39 +45,39 @@ def read(client, size_bytes=SIZE_BYTES):
 
 
 def test_object_is_read_in_parts_with_one_request():
-    client = Breaking()
+    client = BreakingClient()
     parts = [*stream_object(client, "reports", "data.csv.gz", len(CONTENT))]
     assert b"".join(parts) == CONTENT
     assert max(map(len, parts)) == CHUNK_BYTES
-    assert client.asked == [(None, None)]
+    assert client.ranges == [(None, None)]
 
 
-def test_broken_connection_is_gone_on_with_where_it_broke_and_only_of_the_same_object():
-    client = Breaking(breaks_after=(CHUNK_BYTES + 7, 11))
+def test_broken_download_continues_at_its_position_in_the_same_object():
+    client = BreakingClient(breaks_after=(CHUNK_BYTES + 7, 11))
     assert read(client) == CONTENT
-    assert client.asked == [
+    assert client.ranges == [
         (None, None),
         (f"bytes={CHUNK_BYTES + 7}-", '"e"'),
         (f"bytes={CHUNK_BYTES + 18}-", '"e"'),
     ]
 
 
-def test_connection_that_breaks_again_and_again_is_an_error():
-    client = Breaking(breaks_after=[3] * MAX_ATTEMPTS)
+def test_connection_that_breaks_too_often_is_an_error():
+    client = BreakingClient(breaks_after=[3] * MAX_ATTEMPTS)
     with pytest.raises(AccessError, match=r"s3://reports/data\.csv\.gz"):
         read(client)
-    assert len(client.asked) == MAX_ATTEMPTS
+    assert len(client.ranges) == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("size_bytes", [len(CONTENT) - 1, len(CONTENT) + 1])
 def test_object_of_another_size_is_an_error(size_bytes):
-    client = Breaking()
+    client = BreakingClient()
     with pytest.raises(ListingError) as caught:
         read(client, size_bytes)
     assert {len(CONTENT), size_bytes} <= set(numbers_in(caught.value.message))
     assert [stream.closed for stream in client.streams] == [True]
 
 
-def test_server_that_begins_anew_instead_of_going_on_is_an_error():
+def test_server_that_ignores_the_range_is_an_error():
     with pytest.raises(ListingError, match=r"s3://reports/data\.csv\.gz"):
-        read(Breaking(breaks_after=(7,), ignores_range=True))
+        read(BreakingClient(breaks_after=(7,), ignores_range=True))

@@ -11,7 +11,7 @@ def test_domains_in_core_are_those_of_botocore() -> None:
 
 
 @pytest.mark.parametrize("suffix", list_dns_suffixes())
-def test_services_of_every_partition_are_at_aws(suffix: str) -> None:
+def test_hosts_of_every_partition_are_recognized(suffix: str) -> None:
     assert is_aws_host(suffix)
     for host in (f"s3.{suffix}", f"s3.eu-west-1.{suffix}", f"s3-eu-west-1.{suffix}"):
         assert is_aws_url(f"https://{host}")

@@ -17,7 +17,7 @@ def is_free(limit: RequestLimit) -> bool:
     return is_acquired
 
 
-def test_thread_that_holds_a_slot_needs_no_second() -> None:
+def test_thread_with_a_slot_needs_no_second() -> None:
     limit = RequestLimit(1)
     with limit.hold(), limit.hold():
         assert not is_free(limit)

@@ -1,4 +1,4 @@
-"""A 200 with another document is never read as "nothing there", whatever was asked."""
+"""A 200 response with another document is an error in every read, never an empty result."""
 
 from collections.abc import Callable
 
@@ -50,7 +50,7 @@ WRONG_BODIES = {
 
 @pytest.mark.parametrize("body", WRONG_BODIES.values(), ids=WRONG_BODIES)
 @pytest.mark.parametrize(("query", "root", "read"), READS.values(), ids=READS)
-def test_answer_that_is_another_document_is_an_error(  # noqa: PLR0917 - a table's columns
+def test_response_with_another_document_is_an_error(  # noqa: PLR0917 - a table's columns
     site: Bucket, proxy: FaultProxy, pauses: list[float], query: str, root: str, read, body: str
 ) -> None:
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
@@ -60,7 +60,7 @@ def test_answer_that_is_another_document_is_an_error(  # noqa: PLR0917 - a table
 
 
 @pytest.mark.parametrize("body", WRONG_BODIES.values(), ids=WRONG_BODIES)
-def test_versioning_that_is_another_document_is_unknown(
+def test_versioning_in_another_document_is_unknown(
     site: Bucket, proxy: FaultProxy, pauses: list[float], body: str
 ) -> None:
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)

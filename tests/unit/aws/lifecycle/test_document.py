@@ -1,4 +1,4 @@
-"""Reading the lifecycle configuration: what can't be read is an error, never "no rule"."""
+"""Reading the lifecycle configuration: an unreadable one is an error, never "no rules"."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_bucket_without_rules_has_an_empty_configuration(bucket: Bucket) -> None
         (200, NOVEL),
     ],
 )
-def test_rules_that_cannot_be_read_are_an_error_not_none(
+def test_unreadable_rules_are_an_error(
     site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str
 ) -> None:
     proxy.answer("GET", "lifecycle", body, status=status)

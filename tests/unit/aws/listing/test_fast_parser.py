@@ -1,4 +1,4 @@
-"""The reader of listings reads what botocore reads, or leaves it to botocore."""
+"""The fast parser of listings returns what botocore returns, or leaves the page to botocore."""
 
 import random
 import re
@@ -75,62 +75,66 @@ ELEMENT = re.compile(r"<([A-Za-z]+)>([^<]*)</\1>")
 Change = Callable[[str, random.Random], str]
 
 
-def _at(page: str, chance: random.Random, text: str) -> str:
-    place = chance.randrange(len(page) + 1)
-    return page[:place] + text + page[place:]
+def _insert_randomly(page: str, rng: random.Random, text: str) -> str:
+    position = rng.randrange(len(page) + 1)
+    return page[:position] + text + page[position:]
 
 
-def _replace_text(page: str, chance: random.Random) -> str:
-    """Give an element another text."""
-    found = chance.choice(list(ELEMENT.finditer(page)) or [re.search("", page)])
-    if not found or not found.re.groups:
+def _replace_text(page: str, rng: random.Random) -> str:
+    """Replace the text of an element."""
+    match = rng.choice(list(ELEMENT.finditer(page)) or [re.search("", page)])
+    if not match or not match.re.groups:
         return page
-    own = found[2]
-    text = chance.choice(
-        [*TEXTS, own + chance.choice(TEXTS), chance.choice(TEXTS) + own, quote_plus(own), "0",
-         "007", "-1", "+5", " 7 ", "1_0", "9" * 25, "true", "url", "2026-02-30T00:00:00.000Z",
+    original = match[2]
+    text = rng.choice(
+        [*TEXTS, original + rng.choice(TEXTS), rng.choice(TEXTS) + original, quote_plus(original),
+         "0", "007", "-1", "+5", " 7 ", "1_0", "9" * 25, "true", "url", "2026-02-30T00:00:00.000Z",
          "2026-11-25T19:48:57.120Z", "2026-11-25T19:48:57.1200Z", "2026-11-25T24:00:00Z",
          "2026-11-25T19:48:57+01:00", "2026-11-25t19:48:57z", "Wed, 25 Nov 2026 19:48:57 GMT",
          "1764100137"]
     )  # fmt: skip
-    return f"{page[: found.start(2)]}{text}{page[found.end(2) :]}"
+    return f"{page[: match.start(2)]}{text}{page[match.end(2) :]}"
 
 
-def _reorder(page: str, chance: random.Random) -> str:
-    """Shuffle the elements of entries, of all alike or of each its own way."""
-    seed = chance.random()
-    is_alike = chance.random() < 0.5
+def _reorder(page: str, rng: random.Random) -> str:
+    """Shuffle the elements of each entry, in the same way or differently."""
+    seed = rng.random()
+    is_alike = rng.random() < 0.5
 
-    def shuffled(found: re.Match[str]) -> str:
-        parts = re.findall(r"<([A-Za-z]+)>(.*?)</\1>", found[1], re.DOTALL)
-        (random.Random(seed) if is_alike else chance).shuffle(parts)  # noqa: S311 - as below
+    def shuffle_entry(match: re.Match[str]) -> str:
+        parts = re.findall(r"<([A-Za-z]+)>(.*?)</\1>", match[1], re.DOTALL)
+        (random.Random(seed) if is_alike else rng).shuffle(parts)  # noqa: S311 - as below
         inside = "".join(f"<{name}>{text}</{name}>" for name, text in parts)
         return f"<Contents>{inside}</Contents>"
 
-    return re.sub("<Contents>(.*?)</Contents>", shuffled, page, flags=re.DOTALL)
+    return re.sub("<Contents>(.*?)</Contents>", shuffle_entry, page, flags=re.DOTALL)
 
 
-def _drop_or_double(page: str, chance: random.Random) -> str:
-    found = chance.choice(list(ELEMENT.finditer(page)) or [None])
-    if found is None:
+def _drop_or_double(page: str, rng: random.Random) -> str:
+    match = rng.choice(list(ELEMENT.finditer(page)) or [None])
+    if match is None:
         return page
-    times = chance.choice([0, 2])
-    return page[: found.start()] + found[0] * times + page[found.end() :]
+    times = rng.choice([0, 2])
+    return page[: match.start()] + match[0] * times + page[match.end() :]
 
 
-def _double_entry(page: str, chance: random.Random) -> str:
-    found = chance.choice(re.findall("<Contents>.*?</Contents>", page, re.DOTALL) or [""])
-    return _at(page, chance, found) if chance.random() < 0.3 else page.replace(found, found * 2, 1)
+def _double_entry(page: str, rng: random.Random) -> str:
+    entry = rng.choice(re.findall("<Contents>.*?</Contents>", page, re.DOTALL) or [""])
+    return (
+        _insert_randomly(page, rng, entry)
+        if rng.random() < 0.3
+        else page.replace(entry, entry * 2, 1)
+    )
 
 
-def _spread(page: str, chance: random.Random) -> str:
-    return page.replace("><", f">{chance.choice([' ', chr(10), chr(10) + '  ', chr(13)])}<")
+def _spread(page: str, rng: random.Random) -> str:
+    return page.replace("><", f">{rng.choice([' ', chr(10), chr(10) + '  ', chr(13)])}<")
 
 
-def _rename(page: str, chance: random.Random) -> str:
-    name = chance.choice(re.findall("<([A-Za-z]+)>", page) or ["x"])
-    other = chance.choice(["s3:" + name, "Contents", "Other", name.lower()])
-    return page.replace(f"<{name}>", f"<{other}>").replace(f"</{name}>", f"</{other}>")
+def _rename(page: str, rng: random.Random) -> str:
+    name = rng.choice(re.findall("<([A-Za-z]+)>", page) or ["x"])
+    new_name = rng.choice(["s3:" + name, "Contents", "Other", name.lower()])
+    return page.replace(f"<{name}>", f"<{new_name}>").replace(f"</{name}>", f"</{new_name}>")
 
 
 CHANGES: tuple[Change, ...] = (
@@ -142,14 +146,14 @@ CHANGES: tuple[Change, ...] = (
     _double_entry,
     _spread,
     _rename,
-    lambda page, chance: _at(page, chance, chance.choice(TEXTS)),
-    lambda page, chance: page[: chance.randrange(len(page))],
-    lambda page, chance: page[chance.randrange(len(page)) :],
+    lambda page, rng: _insert_randomly(page, rng, rng.choice(TEXTS)),
+    lambda page, rng: page[: rng.randrange(len(page))],
+    lambda page, rng: page[rng.randrange(len(page)) :],
     lambda page, _: page.replace(' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', ""),
     lambda page, _: page.replace("<ListBucketResult ", '<s3:ListBucketResult xmlns:s3="u" '),
-    lambda page, chance: page.replace("<Key>", chance.choice(['<Key a="b">', "<Key >"]), 1),
-    lambda page, chance: re.sub(
-        f"<({chance.choice(['Size', 'LastModified', 'ETag', 'Key'])})>([^<]*)</",
+    lambda page, rng: page.replace("<Key>", rng.choice(['<Key a="b">', "<Key >"]), 1),
+    lambda page, rng: re.sub(
+        f"<({rng.choice(['Size', 'LastModified', 'ETag', 'Key'])})>([^<]*)</",
         r"<\1>\2\n\2</",
         page,
         count=1,
@@ -171,8 +175,8 @@ def shape() -> botocore.model.Shape:
     return model.operation_model("ListObjectsV2").output_shape
 
 
-def parsed(body: bytes, shape: botocore.model.Shape) -> dict:
-    """Read a page as botocore does, with our timestamps; raises what it raises."""
+def parse_with_botocore(body: bytes, shape: botocore.model.Shape) -> dict:
+    """Return a page as parsed by botocore, with ci3's timestamp parser."""
     parser = botocore.parsers.ResponseParserFactory()
     parser.set_parser_defaults(timestamp_parser=parse_timestamp)
     answer = parser.create_parser("rest-xml").parse(
@@ -182,7 +186,7 @@ def parsed(body: bytes, shape: botocore.model.Shape) -> dict:
     return answer
 
 
-def entries(answer: dict) -> list[StoredObject]:
+def to_objects(answer: dict) -> list[StoredObject]:
     return [
         StoredObject(
             key=entry["Key"],
@@ -194,50 +198,50 @@ def entries(answer: dict) -> list[StoredObject]:
     ]
 
 
-def check(body: bytes, shape: botocore.model.Shape) -> bool:
-    """Compare, and say whether the reader took the page."""
-    found = split_page(body)
-    if found is None:
+def check_against_botocore(body: bytes, shape: botocore.model.Shape) -> bool:
+    """Compare with botocore; return whether `split_page` could parse the page."""
+    parts = split_page(body)
+    if parts is None:
         return False
-    rest, listed = found
+    rest, listed = parts
     try:
-        whole = parsed(body, shape)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the rest must bring it too
+        expected = parse_with_botocore(body, shape)
+    except Exception as exc:  # noqa: BLE001 - the rest must raise the same
         with pytest.raises(type(exc)):
-            parsed(rest, shape)
+            parse_with_botocore(rest, shape)
         return True
-    answer = parsed(rest, shape)
-    listed = get_parsed_objects(answer | {OBJECTS_KEY: listed})
+    actual = parse_with_botocore(rest, shape)
+    listed = get_parsed_objects(actual | {OBJECTS_KEY: listed})
     assert listed is not None
-    assert list(listed.to_objects()) == entries(whole)
-    assert legible(answer) == legible(whole)
+    assert list(listed.to_objects()) == to_objects(expected)
+    assert to_comparable(actual) == to_comparable(expected)
     return True
 
 
-def legible(answer: dict) -> dict:
-    """Write out the elements that botocore gives as they are where one stands more than once."""
+def to_comparable(answer: dict) -> dict:
+    """Replace elements in lists with their text: botocore keeps repeated elements unparsed."""
     return {
-        name: [getattr(one, "text", one) for one in value] if isinstance(value, list) else value
+        name: [getattr(item, "text", item) for item in value] if isinstance(value, list) else value
         for name, value in answer.items()
     }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=["AWS", "SeaweedFS", "Ceph", "MinIO"])
-def test_pages_of_real_servers_are_read_here(page: str, shape) -> None:
+def test_pages_of_real_servers_are_parsed(page: str, shape) -> None:
     is_plain = "&amp;" not in page.partition("<Contents>")[2] and "<Type>" not in page
-    assert check(page.encode(), shape) is is_plain
+    assert check_against_botocore(page.encode(), shape) is is_plain
 
 
-def test_changed_pages_are_read_as_botocore_reads_them_or_left_to_it(shape) -> None:
-    chance = random.Random(1)  # noqa: S311 - the same bodies at each run
-    taken = 0
+def test_mutated_pages_are_parsed_as_by_botocore_or_left_to_it(shape) -> None:
+    rng = random.Random(1)  # noqa: S311 - the same bodies in each run
+    parsed_count = 0
     for _ in range(BODIES):
-        page = chance.choice(PAGES)
-        for _ in range(chance.choice([1, 1, 2, 3])):
-            page = chance.choice(CHANGES)(page, chance)
+        page = rng.choice(PAGES)
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            page = rng.choice(CHANGES)(page, rng)
         body = page.encode("utf-8", "surrogatepass")
-        if chance.random() < 0.05:
-            place = chance.randrange(len(body) + 1)
-            body = body[:place] + bytes([chance.randrange(256)]) + body[place + 1 :]
-        taken += check(body, shape)
-    assert BODIES / 10 < taken < BODIES * 0.9
+        if rng.random() < 0.05:
+            position = rng.randrange(len(body) + 1)
+            body = body[:position] + bytes([rng.randrange(256)]) + body[position + 1 :]
+        parsed_count += check_against_botocore(body, shape)
+    assert BODIES / 10 < parsed_count < BODIES * 0.9

@@ -1,4 +1,4 @@
-"""Listings: what can't be trusted is an error, never an empty bucket."""
+"""Listings: an invalid page is an error, never an empty bucket."""
 
 import pytest
 
@@ -9,18 +9,20 @@ from tests.support.s3.answers import HTML, TIME, entry, error, listing
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
-ODD_NAMES = (
+UNUSUAL_NAMES = (
     "a+b", "a b", "a%2Fb", "a&b<c>", "é", "😀", "a\nb", "a\tb", "a\x01b", "a//b", " lead", "trail ",
     "'\"", "a?b#c", "..", "a\\b", "\u2028", "%", "~", "ünïcode/./x",
 )  # fmt: skip
 
 
-def reader(bucket: Bucket) -> BucketReader:
+def make_reader(bucket: Bucket) -> BucketReader:
     return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
 
 
 def list_keys(bucket: Bucket, prefix: str = "") -> list[str]:
-    return [stored.key for page in reader(bucket).list_pages(prefix) for stored in page.objects]
+    return [
+        stored.key for page in make_reader(bucket).list_pages(prefix) for stored in page.objects
+    ]
 
 
 WRONG_PAGES = {
@@ -78,9 +80,7 @@ def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy) -> None:
 @pytest.mark.parametrize(
     "body", [listing(entry("a/x", size="many")), listing(entry("a/x", modified_at=""))]
 )
-def test_number_or_time_that_is_none_is_an_error(
-    site: Bucket, proxy: FaultProxy, body: str
-) -> None:
+def test_invalid_number_or_time_is_an_error(site: Bucket, proxy: FaultProxy, body: str) -> None:
     proxy.answer("GET", "list-type=2", body)
     with pytest.raises(AccessError):
         list_keys(site, "a/")
@@ -89,11 +89,11 @@ def test_number_or_time_that_is_none_is_an_error(
 @pytest.mark.parametrize(
     "cut",
     [
-        pytest.param(lambda body: body[: len(body) // 2], id="cut off in its middle"),
+        pytest.param(lambda body: body[: len(body) // 2], id="truncated"),
         pytest.param(lambda _: b"<Error><Code/></Error>", id="an error without a code"),
     ],
 )
-def test_page_that_is_no_whole_xml_is_asked_again_and_then_an_error(
+def test_truncated_page_is_retried_and_then_an_error(
     site: Bucket, proxy: FaultProxy, pauses: list[float], cut
 ) -> None:
     site.deploy("a", days=1)
@@ -110,7 +110,7 @@ def test_same_token_twice_is_an_error_not_a_loop(site: Bucket, proxy: FaultProxy
     assert len(proxy.requests) == 2
 
 
-def test_error_on_a_later_page_is_not_the_end_of_the_listing(
+def test_error_on_a_later_page_is_not_taken_for_the_end_of_the_listing(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     site.deploy("a", days=1, files=1001)
@@ -128,22 +128,26 @@ def test_every_page_is_read_with_as_few_requests_as_there_are_pages(
     assert len(proxy.requests) == max(1, -(-file_count // 1000))
 
 
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names_come_back_as_they_are(bucket: Bucket, name: str) -> None:
+@pytest.mark.parametrize("name", UNUSUAL_NAMES)
+def test_unusual_names_are_listed_unchanged(bucket: Bucket, name: str) -> None:
     bucket.put(f"{name}/{name}")
     assert list_keys(bucket) == [f"{name}/{name}"]
     assert list_keys(bucket, f"{name}/") == [f"{name}/{name}"]
-    folders = [one for page in reader(bucket).list_pages("", delimiter="/") for one in page.folders]
+    folders = [
+        folder
+        for page in make_reader(bucket).list_pages("", delimiter="/")
+        for folder in page.folders
+    ]
     assert folders == [f"{name}/".partition("/")[0] + "/"]
 
 
-def test_prefix_lists_its_folder_and_no_longer_name(bucket: Bucket) -> None:
+def test_prefix_does_not_list_folders_with_longer_names(bucket: Bucket) -> None:
     for name in ("a", "ab", "a-b", "a."):
         bucket.put(f"{name}/x")
     assert list_keys(bucket, "a/") == ["a/x"]
 
 
-def test_internal_error_in_a_200_is_asked_again(
+def test_internal_error_in_a_200_is_retried(
     site: Bucket, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     site.put("a/x")

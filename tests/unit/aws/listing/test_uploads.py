@@ -1,4 +1,4 @@
-"""Unfinished uploads: a listing that can't be trusted is an error, and keys come back whole."""
+"""Listing unfinished uploads: an invalid page is an error, and keys are decoded correctly."""
 
 import pytest
 
@@ -12,22 +12,22 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 
-def reader(bucket: Bucket) -> BucketReader:
+def make_reader(bucket: Bucket) -> BucketReader:
     return BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
 
 
-def listed(bucket: Bucket, prefix: str = "a/") -> list[UnfinishedUpload]:
-    return [one for page in reader(bucket).list_uploads(prefix) for one in page]
+def list_uploads(bucket: Bucket, prefix: str = "a/") -> list[UnfinishedUpload]:
+    return [upload for page in make_reader(bucket).list_uploads(prefix) for upload in page]
 
 
-def upload(key: str, number: str = "u1", *, when: str = TIME) -> str:
+def format_upload(key: str, number: str = "u1", *, when: str = TIME) -> str:
     return (
         f"<Upload><Key>{key}</Key><UploadId>{number}</UploadId><Initiated>{when}</Initiated>"
         "</Upload>"
     )
 
 
-def listing(
+def format_page(
     *entries: str, more: str = "false", key: str = "", number: str = "", encoding: str = ""
 ) -> str:
     markers = f"<NextKeyMarker>{key}</NextKeyMarker>" if key else ""
@@ -39,26 +39,26 @@ def listing(
     )
 
 
-def begin(bucket: Bucket, key: str) -> str:
+def start_upload(bucket: Bucket, key: str) -> str:
     return bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
 
 
 def test_upload_is_listed_and_aborted_and_then_absent(bucket: Bucket) -> None:
-    begun = begin(bucket, "a/b c+é")
-    begin(bucket, "ab/x")
+    upload_id = start_upload(bucket, "a/b c+é")
+    start_upload(bucket, "ab/x")
     bucket.put("a/b c+é")
-    (one,) = listed(bucket)
-    assert (one.key, one.upload_id) == ("a/b c+é", begun)
-    face = reader(bucket).open_writer()
-    assert face.abort_upload(one.key, one.upload_id).outcome is ObjectOutcome.DELETED
-    assert face.abort_upload(one.key, one.upload_id).outcome is ObjectOutcome.ABSENT
-    assert listed(bucket) == []
-    assert len(listed(bucket, "ab/")) == 1
+    (upload,) = list_uploads(bucket)
+    assert (upload.key, upload.upload_id) == ("a/b c+é", upload_id)
+    bucket_writer = make_reader(bucket).open_writer()
+    assert bucket_writer.abort_upload(upload.key, upload.upload_id).outcome is ObjectOutcome.DELETED
+    assert bucket_writer.abort_upload(upload.key, upload.upload_id).outcome is ObjectOutcome.ABSENT
+    assert list_uploads(bucket) == []
+    assert len(list_uploads(bucket, "ab/")) == 1
     assert bucket.keys() == {"a/b c+é"}
 
 
 @pytest.mark.parametrize(
-    ("sent", "encoding", "key"),
+    ("listed_key", "encoding", "key"),
     [
         ("a/b+c%2Bd%C3%A9", "url", "a/b c+dé"),
         ("a/%01", "url", "a/\x01"),
@@ -67,16 +67,20 @@ def test_upload_is_listed_and_aborted_and_then_absent(bucket: Bucket) -> None:
         ("a/100%", "url", "a/100%"),
     ],
 )
-def test_keys_are_decoded_only_where_they_are_encoded(
-    site: Bucket, proxy: FaultProxy, sent: str, encoding: str, key: str
+def test_keys_are_decoded_only_if_they_are_encoded(
+    site: Bucket, proxy: FaultProxy, listed_key: str, encoding: str, key: str
 ) -> None:
-    proxy.answer("GET", "uploads.*encoding-type=url", listing(upload(sent), encoding=encoding))
-    assert [one.key for one in listed(site)] == [key]
+    proxy.answer(
+        "GET",
+        "uploads.*encoding-type=url",
+        format_page(format_upload(listed_key), encoding=encoding),
+    )
+    assert [upload.key for upload in list_uploads(site)] == [key]
 
 
 @pytest.mark.parametrize("encoding", ["url", ""])
 @pytest.mark.parametrize(
-    ("sent", "name"),
+    ("listed_key", "name"),
     [
         ("a/v1+2/x", "v1+2"),
         ("a/v1+2/x", "v1 2"),
@@ -85,26 +89,31 @@ def test_keys_are_decoded_only_where_they_are_encoded(
         ("a/v1%2B2/x", "v1+2"),
     ],
 )
-def test_upload_may_be_in_each_deployment_that_its_key_can_mean(
-    site: Bucket, proxy: FaultProxy, sent: str, name: str, encoding: str
+def test_upload_may_belong_to_every_deployment_that_its_key_can_mean(
+    site: Bucket, proxy: FaultProxy, listed_key: str, name: str, encoding: str
 ) -> None:
     """Whether a server has encoded a key, and how it encodes `+`, cannot be seen from the key."""
-    proxy.answer("GET", "uploads", listing(upload(sent), encoding=encoding))
-    (unfinished,) = listed(site)
+    proxy.answer("GET", "uploads", format_page(format_upload(listed_key), encoding=encoding))
+    (unfinished,) = list_uploads(site)
     assert unfinished.may_be_under(f"a/{name}/")
     assert not unfinished.may_be_under("a/v1/")
 
 
-def test_every_page_is_read_from_where_the_last_one_ended(site: Bucket, proxy: FaultProxy) -> None:
-    pages = listing(upload("a/x"), more="true", key="a/%26", number="u1", encoding="url")
+def test_next_page_starts_at_the_markers_of_the_last_one(site: Bucket, proxy: FaultProxy) -> None:
+    pages = format_page(format_upload("a/x"), more="true", key="a/%26", number="u1", encoding="url")
     proxy.answer("GET", "uploads", pages)
-    proxy.answer("GET", "key-marker=a%2F%26.*upload-id-marker=u1", listing(upload("a/y", "u2")))
-    assert [(one.key, one.upload_id) for one in listed(site)] == [("a/x", "u1"), ("a/y", "u2")]
+    proxy.answer(
+        "GET", "key-marker=a%2F%26.*upload-id-marker=u1", format_page(format_upload("a/y", "u2"))
+    )
+    assert [(upload.key, upload.upload_id) for upload in list_uploads(site)] == [
+        ("a/x", "u1"),
+        ("a/y", "u2"),
+    ]
 
 
-def test_last_page_may_name_its_last_upload(site: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "uploads", listing(upload("a/x"), key="a/x", number="u1"))
-    assert [one.key for one in listed(site)] == ["a/x"]
+def test_last_page_may_have_markers(site: Bucket, proxy: FaultProxy) -> None:
+    proxy.answer("GET", "uploads", format_page(format_upload("a/x"), key="a/x", number="u1"))
+    assert [upload.key for upload in list_uploads(site)] == ["a/x"]
     assert len(proxy.requests) == 1
 
 
@@ -112,13 +121,13 @@ WRONG_PAGES = {
     "a login page": HTML,
     "another listing": "<ListVersionsResult/>",
     "no content": "<ListMultipartUploadsResult/>",
-    "no marker": listing(upload("a/x"), more="true"),
-    "oddly more": listing(upload("a/x"), more="TRUE"),
-    "a loop": listing(upload("a/x"), more="true", key="a/x", number="u1"),
-    "outside": listing(upload("b/x")),
-    "no time zone": listing(upload("a/x", when=TIME[:-1])),
-    "time": listing(upload("a/x", when="1999-01-01T00:00:00Z")),
-    "no id": listing("<Upload><Key>a/x</Key></Upload>"),
+    "no marker": format_page(format_upload("a/x"), more="true"),
+    "oddly more": format_page(format_upload("a/x"), more="TRUE"),
+    "a loop": format_page(format_upload("a/x"), more="true", key="a/x", number="u1"),
+    "outside": format_page(format_upload("b/x")),
+    "no time zone": format_page(format_upload("a/x", when=TIME[:-1])),
+    "time": format_page(format_upload("a/x", when="1999-01-01T00:00:00Z")),
+    "no id": format_page("<Upload><Key>a/x</Key></Upload>"),
 }
 
 
@@ -128,7 +137,7 @@ def test_invalid_page_is_an_error_with_its_address(
 ) -> None:
     proxy.answer("GET", "uploads", body)
     with pytest.raises(ListingError) as caught:
-        listed(site)
+        list_uploads(site)
     assert f"s3://{site.name}/a/" in caught.value.message
 
 
@@ -138,21 +147,19 @@ def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy) -> None:
         proxy.forget_rules()
         proxy.answer("GET", "uploads", body)
         with pytest.raises(ListingError) as caught:
-            listed(site)
+            list_uploads(site)
         cases.append((case, caught.value))
     assert_messages(__file__, cases)
 
 
-def test_page_that_names_no_key_to_go_on_with_is_not_asked_for_again(
-    site: Bucket, proxy: FaultProxy
-) -> None:
-    proxy.answer("GET", "uploads", listing(upload("a/x"), more="true", number="u1"))
+def test_truncated_page_without_a_key_marker_is_an_error(site: Bucket, proxy: FaultProxy) -> None:
+    proxy.answer("GET", "uploads", format_page(format_upload("a/x"), more="true", number="u1"))
     with pytest.raises(ListingError, match=f"s3://{site.name}/a/"):
-        listed(site)
+        list_uploads(site)
     assert len(proxy.requests) == 1
 
 
-def test_listing_that_is_denied_is_an_error(site: Bucket, proxy: FaultProxy) -> None:
+def test_denied_listing_is_an_error(site: Bucket, proxy: FaultProxy) -> None:
     proxy.answer("GET", "uploads", error("AccessDenied"), status=403)
     with pytest.raises(DeniedError):
-        listed(site)
+        list_uploads(site)
