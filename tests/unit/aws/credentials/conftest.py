@@ -20,23 +20,23 @@ def clock() -> Clock:
 
 @pytest.fixture(autouse=True)
 def _aws(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point all services but S3 at the proxy, as S3 is by its endpoint."""
+    """Use the proxy as the endpoint of all services; S3 has it as a setting."""
     for service in ("STS", "SSM", "CLOUDFRONT"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
 
 
 @pytest.fixture
-def shown() -> list[str]:
-    """Every web identity token that was fetched."""
+def fetched_tokens() -> list[str]:
+    """Return the list of all web identity tokens that were fetched."""
     return []
 
 
 @pytest.fixture
-def assume(clock: Clock, shown: list[str]) -> Callable[..., Credentials]:
+def assume(clock: Clock, fetched_tokens: list[str]) -> Callable[..., Credentials]:
     def fetch() -> str:
         claims = {"iss": ISSUER, "aud": "sts.amazonaws.com", "sub": SUBJECT}
-        shown.append(make_token(**claims, jti=len(shown)))
-        return shown[-1]
+        fetched_tokens.append(make_token(**claims, jti=len(fetched_tokens)))
+        return fetched_tokens[-1]
 
     def assume(fetch_web_identity_token: Callable[[], str] | None = fetch) -> Credentials:
         return assume_role(

@@ -1,4 +1,4 @@
-"""The STS behind the proxy: its answers, and what was requested from it and from S3."""
+"""The STS server behind the proxy: its responses, and the requests to it and to S3."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ STS = "^/$"
 
 
 class Clock:
-    """The real time, and what was added to it."""
+    """A clock that is ahead of the real time."""
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)
@@ -32,21 +32,21 @@ def open_reader(site: Bucket, credentials: Credentials) -> BucketReader:
     )
 
 
-def look(reader: BucketReader) -> None:
+def request_listing(reader: BucketReader) -> None:
     list(reader.list_pages(""))
 
 
-def signers(requests: list[Request]) -> list[str]:
-    """With which access key each request was signed; empty for none."""
-    found = (
+def list_signers(requests: list[Request]) -> list[str]:
+    """Return the access key that signed each request; empty for an unsigned one."""
+    matches = (
         re.search("Credential=([^/]+)/", request.headers.get("Authorization", ""))
         for request in requests
     )
-    return [request[1] if request else "" for request in found]
+    return [match[1] if match else "" for match in matches]
 
 
-def asked(proxy: FaultProxy) -> list[dict[str, str]]:
-    """What STS was asked, in order."""
+def list_sts_requests(proxy: FaultProxy) -> list[dict[str, str]]:
+    """Return the parameters of the requests to STS, in order."""
     return [
         {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         for request in proxy.find_requests("POST", STS)
@@ -54,17 +54,17 @@ def asked(proxy: FaultProxy) -> list[dict[str, str]]:
     ]
 
 
-def s3_signers(proxy: FaultProxy) -> list[str]:
-    return signers(proxy.find_requests("GET", "list-type=2"))
+def list_s3_signers(proxy: FaultProxy) -> list[str]:
+    return list_signers(proxy.find_requests("GET", "list-type=2"))
 
 
-def lasting(length: timedelta) -> Callable[[bytes], bytes]:
-    """Change STS's answer: the credentials last so long."""
+def set_lifetime(length: timedelta) -> Callable[[bytes], bytes]:
+    """Return a function that changes the expiration in an STS response to `length` from now."""
     until = f"{datetime.now(UTC) + length:%Y-%m-%dT%H:%M:%SZ}".encode()
     return lambda body: re.sub(b"<Expiration>.*?<", b"<Expiration>" + until + b"<", body)
 
 
-def sts_error(code: str) -> str:
+def format_sts_error(code: str) -> str:
     return (
         '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>'
         f"<Type>Sender</Type><Code>{code}</Code><Message>a message</Message></Error>"

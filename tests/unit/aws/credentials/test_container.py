@@ -1,4 +1,4 @@
-"""What the action's container does not have: files and programs of the runner, and its network."""
+"""Files, programs and services of the runner are not available in the action's container."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from tests.support.golden import assert_messages
 from tests.support.s3.bucket import Bucket
 from tests.unit.aws.credentials.sts import ROLE
 
-GONE = "/home/runner/work/_temp"
+RUNNER_TEMP = "/home/runner/work/_temp"
 PROFILES = {
-    "program": f"[default]\ncredential_process = {GONE}/tool\n",
-    "source": f"[default]\nrole_arn = {ROLE}\nweb_identity_token_file = {GONE}/token\n",
+    "program": f"[default]\ncredential_process = {RUNNER_TEMP}/tool\n",
+    "source": f"[default]\nrole_arn = {ROLE}\nweb_identity_token_file = {RUNNER_TEMP}/token\n",
 }
 CASES = {
     "profile of the runner": {"AWS_PROFILE": "deploy"},
     "token file of the runner": {
-        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{GONE}/token",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{RUNNER_TEMP}/token",
         "AWS_ROLE_ARN": ROLE,
     },
     "token file is a folder": {"AWS_WEB_IDENTITY_TOKEN_FILE": "/", "AWS_ROLE_ARN": ROLE},
@@ -26,7 +26,7 @@ CASES = {
     "program of the runner": {"AWS_CONFIG_FILE": "program"},
     "token file of a pod": {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/v1/credentials",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{GONE}/token",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{RUNNER_TEMP}/token",
     },
     "no credentials": {},
 }

@@ -1,4 +1,4 @@
-"""A role that cannot be assumed is one error of the whole run."""
+"""A role that cannot be assumed is an error of the run, not of each request."""
 
 import re
 from collections.abc import Callable
@@ -21,10 +21,10 @@ from tests.unit.aws.credentials.sts import (
     ROLE,
     STS,
     Clock,
-    look,
+    format_sts_error,
+    list_s3_signers,
     open_reader,
-    s3_signers,
-    sts_error,
+    request_listing,
 )
 
 
@@ -39,75 +39,75 @@ from tests.unit.aws.credentials.sts import (
         ("InternalFailure", 500, []),
     ],
 )  # fmt: skip
-def test_role_that_cannot_be_assumed_is_one_error_of_the_whole_run(  # noqa: PLR0917 - a table
+def test_role_that_cannot_be_assumed_is_an_error_of_the_run(  # noqa: PLR0917 - a table
     reader: BucketReader,
     proxy: FaultProxy,
     pauses: list[float],
-    shown: list[str],
+    fetched_tokens: list[str],
     code: str,
     status: int,
     hints: list[str],
 ) -> None:
-    proxy.answer("POST", STS, sts_error(code), status=status)
+    proxy.answer("POST", STS, format_sts_error(code), status=status)
     with pytest.raises(AccessError) as caught:
-        look(reader)
+        request_listing(reader)
 
     assert type(caught.value) is AccessError
     assert {ROLE, code} <= words_in(caught.value.message)
     assert [hint for hint in hints if hint not in caught.value.hint] == []
-    assert shown[0] not in caught.value.full_message
-    assert s3_signers(proxy) == []
+    assert fetched_tokens[0] not in caught.value.full_message
+    assert list_s3_signers(proxy) == []
 
 
-def test_token_that_names_nothing_is_still_told_of_in_the_hint(
+def test_invalid_token_has_a_hint_without_its_claims(
     site: Bucket, proxy: FaultProxy, assume: Callable[..., Credentials]
 ) -> None:
-    proxy.answer("POST", STS, sts_error("AccessDenied"), status=403)
+    proxy.answer("POST", STS, format_sts_error("AccessDenied"), status=403)
     for token in ("none", "a.b.c", "a.bnVsbA.c", make_token(), make_token(sub="\x1b[31m")):
         with pytest.raises(AccessError) as caught:
-            look(open_reader(site, assume(lambda token=token: token)))
+            request_listing(open_reader(site, assume(lambda token=token: token)))
         assert words_in(caught.value.hint).isdisjoint({ISSUER, SUBJECT})
         assert caught.value.hint.isprintable()
 
 
 @pytest.mark.parametrize("answer", [HTML, "<AssumeRoleWithWebIdentityResponse/>"])
-def test_answer_that_is_not_stss_is_an_error_of_the_whole_run(
+def test_invalid_sts_response_is_an_error_of_the_run(
     reader: BucketReader, proxy: FaultProxy, pauses: list[float], answer: str
 ) -> None:
     proxy.answer("POST", STS, answer)
     with pytest.raises(AccessError, match=ROLE) as caught:
-        look(reader)
+        request_listing(reader)
 
     assert type(caught.value) is AccessError
 
 
-def test_credentials_that_are_over_already_tell_of_the_clock(
+def test_expired_credentials_are_reported_with_their_expiration(
     reader: BucketReader, clock: Clock
 ) -> None:
     clock.ahead = timedelta(hours=2)
     with pytest.raises(AccessError, match=rf"{ROLE}.* \d{{4}}-\d\d-\d\dT[\d:]+Z"):
-        look(reader)
+        request_listing(reader)
 
 
 def fail_to_fetch() -> str:
     raise GitHubReadOnlyError("a-message", "a-hint")
 
 
-def test_source_of_tokens_that_fails_is_an_error_of_the_whole_run(
+def test_failed_token_source_is_an_error_of_the_run(
     site: Bucket, proxy: FaultProxy, assume: Callable[..., Credentials]
 ) -> None:
     with pytest.raises(AccessError, match=f"{ROLE}.* a-message") as caught:
-        look(open_reader(site, assume(fail_to_fetch)))
+        request_listing(open_reader(site, assume(fail_to_fetch)))
 
     assert type(caught.value) is AccessError
     assert caught.value.hint == "a-hint"
     assert proxy.requests == []
 
 
-def test_deletion_whose_credentials_cannot_be_got_anew_stops_the_run_and_is_no_denial_of_s3(
+def test_failed_refresh_during_a_deletion_stops_the_run_and_is_no_denial(
     reader: BucketReader, proxy: FaultProxy
 ) -> None:
-    proxy.answer("POST", STS, sts_error("AccessDenied"), status=403)
+    proxy.answer("POST", STS, format_sts_error("AccessDenied"), status=403)
     to_delete = StoredObject(key="a/x", etag='"e"', size_bytes=1, modified_at=datetime.now(UTC))
     outcome = reader.open_writer().delete_objects([to_delete])["a/x"]
 
@@ -115,34 +115,34 @@ def test_deletion_whose_credentials_cannot_be_got_anew_stops_the_run_and_is_no_d
     assert {ROLE, "AccessDenied"} <= words_in(outcome.message)
 
 
-def test_empty_token_is_no_reason_to_ask_with_other_credentials(
+def test_empty_token_does_not_fall_back_to_other_credentials(
     site: Bucket, proxy: FaultProxy, assume: Callable[..., Credentials]
 ) -> None:
     with pytest.raises(AccessError, match=ROLE):
-        look(open_reader(site, assume(lambda: "")))
+        request_listing(open_reader(site, assume(lambda: "")))
 
     assert proxy.requests == []
 
 
-def test_credentials_at_hand_that_may_not_assume_the_role_say_who_must_allow_it(
+def test_denied_default_credentials_name_the_missing_permission(
     site: Bucket, proxy: FaultProxy, assume: Callable[..., Credentials]
 ) -> None:
-    proxy.answer("POST", STS, sts_error("AccessDenied"), status=403)
+    proxy.answer("POST", STS, format_sts_error("AccessDenied"), status=403)
     with pytest.raises(AccessError) as caught:
-        look(open_reader(site, assume(None)))
+        request_listing(open_reader(site, assume(None)))
 
     assert type(caught.value) is AccessError
     assert {ROLE, "AccessDenied", "AssumeRole"} <= words_in(caught.value.message)
     assert "sts:AssumeRole" in words_in(caught.value.hint)
 
 
-def test_no_credentials_at_hand_say_what_is_missing(
+def test_missing_default_credentials_have_a_hint(
     site: Bucket, assume: Callable[..., Credentials], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(AccessError, match=ROLE) as caught:
-        look(open_reader(site, assume(None)))
+        request_listing(open_reader(site, assume(None)))
 
     assert {"id-token", "AWS_PROFILE"} <= words_in(caught.value.hint)
 
@@ -158,11 +158,11 @@ def test_messages_are_the_golden_ones(
 
     def record(case: str, credentials: Credentials) -> None:
         with pytest.raises(AccessError) as caught:
-            look(open_reader(site, credentials))
+            request_listing(open_reader(site, credentials))
         cases[case] = caught.value
 
     for code in ("InvalidIdentityToken", "ExpiredTokenException", "OtherError", "AccessDenied"):
-        proxy.answer("POST", STS, sts_error(code), status=400)
+        proxy.answer("POST", STS, format_sts_error(code), status=400)
         record(code, assume())
     record("AccessDenied, unreadable token", assume(lambda: "none"))
     record("AccessDenied, default chain", assume(None))
