@@ -1,4 +1,4 @@
-"""The container's arguments, as people write them."""
+"""The container's arguments, in all supported forms."""
 
 import pytest
 
@@ -84,5 +84,5 @@ def test_help_is_shown_in_each_form(arguments, capsys):
     assert capsys.readouterr().out.startswith("Usage: ci3 ")
 
 
-def test_no_arguments_stay_none():
+def test_empty_arguments_stay_empty():
     assert read_container_arguments([]) == []

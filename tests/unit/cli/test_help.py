@@ -80,13 +80,13 @@ def test_choices_are_shown():
         (restore, "[required without JOURNAL]"),
     ],
 )
-def test_bucket_is_required_unless_something_else_names_it(command, note):
+def test_help_shows_when_the_bucket_is_not_required(command, note):
     section = read_sections(command)["Bucket and access"]
     assert note in " ".join(section.split())
 
 
 @pytest.mark.parametrize("command", [cleanup, restore])
-def test_yes_is_another_name_of_auto_approve(command):
+def test_yes_is_an_alias_of_auto_approve(command):
     option = next(param for param in command.params if param.name == "auto_approve")
     assert {*option.opts} == {"-y", "--yes", "--auto-approve"}
 

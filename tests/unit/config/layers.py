@@ -4,7 +4,7 @@ from ci3.config.resolve import RawSetting, resolve_settings
 from ci3.core.model.policy import Origin
 
 
-def inputs(**texts):
+def make_inputs(**texts):
     return {
         name.replace("_", "-"): RawSetting(
             texts=(text,) if isinstance(text, str) else tuple(text),
@@ -15,14 +15,14 @@ def inputs(**texts):
     }
 
 
-def policy(**texts):
+def make_policy(**texts):
     return {
         name: RawSetting(
-            texts=given.texts, origin=Origin.POLICY_FILE, where=f"ci3.yml, line 1, {name}"
+            texts=setting.texts, origin=Origin.POLICY_FILE, where=f"ci3.yml, line 1, {name}"
         )
-        for name, given in inputs(**texts).items()
+        for name, setting in make_inputs(**texts).items()
     }
 
 
-def resolved(**texts):
-    return resolve_settings(inputs(**{"bucket": "my-site"} | texts))
+def resolve_inputs(**texts):
+    return resolve_settings(make_inputs(**{"bucket": "my-site"} | texts))

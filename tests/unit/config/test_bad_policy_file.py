@@ -5,19 +5,19 @@ import pytest
 from ci3.config.policy_file import read_policy_file
 from ci3.errors import ExitCode, SettingsError
 from tests.support.golden import assert_messages
-from tests.unit.config.policy_files import check_place, resolved, write
+from tests.unit.config.policy_files import check_location, resolve_policy, write_policy
 
 
-def refused(content):
+def refuse(content):
     with pytest.raises(SettingsError) as caught:
-        resolved(content)
+        resolve_policy(content)
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.hint
     return caught.value
 
 
-def refusal(content):
-    return refused(content).message
+def find_message(content):
+    return refuse(content).message
 
 
 DEEP = "protect: " + "[" * 50_000
@@ -105,13 +105,13 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("content", "line"), BAD_FILES, ids=lambda value: repr(value)[:40])
-def test_bad_file_is_refused_with_its_line(content, line):
-    check_place(refusal(content), line)
+def test_invalid_file_is_refused_with_its_line(content, line):
+    check_location(find_message(content), line)
 
 
 @pytest.mark.parametrize("path", ["nowhere.yml", ".", "ci3.yml/x"])
 def test_file_that_cannot_be_read_is_refused_with_its_path(path):
-    write("bucket: a\n")
+    write_policy("bucket: a\n")
 
     with pytest.raises(SettingsError) as caught:
         read_policy_file(path)
@@ -125,10 +125,10 @@ BUCKET = "bucket: a-b\n"
 
 @pytest.mark.parametrize("line", ["github-token: sEcReT", "endpoint-url: https://k:sEcReT@host"])
 def test_secret_in_the_wrong_place_is_not_shown(line):
-    assert "sEcReT" not in refused(f"{BUCKET}{line}\n").full_message
+    assert "sEcReT" not in refuse(f"{BUCKET}{line}\n").full_message
 
 
-ONE = "targets:\n- bucket: a-site\n"
+TARGET = "targets:\n- bucket: a-site\n"
 
 
 BAD_TARGETS = [
@@ -137,64 +137,64 @@ BAD_TARGETS = [
     ("targets:\n", 1),
     ("targets: a\n", 1),
     ("targets: {bucket: a}\n", 1),
-    (f"{ONE}- my-docs\n", 3),
-    (f"{ONE}- [bucket]\n", 3),
-    (f"{ONE}- {{}}\n", 3),
-    (f"{ONE}-\n", 3),
-    (f"{ONE}- []\n", 3),
-    (f"{ONE}defaults:\n", 3),
-    (f"{ONE}defaults: {{}}\n", 3),
-    (f"{ONE}defaults: 5\n", 3),
-    (f"{ONE}defaults: [keep-count]\n", 3),
+    (f"{TARGET}- my-docs\n", 3),
+    (f"{TARGET}- [bucket]\n", 3),
+    (f"{TARGET}- {{}}\n", 3),
+    (f"{TARGET}-\n", 3),
+    (f"{TARGET}- []\n", 3),
+    (f"{TARGET}defaults:\n", 3),
+    (f"{TARGET}defaults: {{}}\n", 3),
+    (f"{TARGET}defaults: 5\n", 3),
+    (f"{TARGET}defaults: [keep-count]\n", 3),
     ("defaults:\n  keep-count: 3\n", 1),
-    (f"{ONE}keep-count: 3\n", 3),
-    (f"bucket: a\n{ONE}", 1),
-    (f"{ONE}mode: apply\n", 3),
-    (f"{ONE}  mode: apply\n", 3),
-    (f"{ONE}default:\n  a: 1\n", 3),
-    (f"{ONE}  keep-cuont: 3\n", 3),
-    (f"{ONE}defaults:\n  keep-cuont: 3\n", 4),
-    (f"{ONE}  targets: []\n", 3),
+    (f"{TARGET}keep-count: 3\n", 3),
+    (f"bucket: a\n{TARGET}", 1),
+    (f"{TARGET}mode: apply\n", 3),
+    (f"{TARGET}  mode: apply\n", 3),
+    (f"{TARGET}default:\n  a: 1\n", 3),
+    (f"{TARGET}  keep-cuont: 3\n", 3),
+    (f"{TARGET}defaults:\n  keep-cuont: 3\n", 4),
+    (f"{TARGET}  targets: []\n", 3),
     ("target:\n- bucket: a\n", 1),
-    (f"{ONE}targets: []\n", 3),
-    (f"{ONE}  bucket: b\n", 3),
-    (f"defaults:\n  region: a\n  region: b\n{ONE}", 3),
-    (f"{ONE}  keep-count: '5'\n", 3),
-    (f"{ONE}  keep-within: 10\n", 3),
-    (f"defaults:\n  keep-within: 10\n{ONE}", 2),
-    (f"{ONE}- prefix: b\n", 3),
+    (f"{TARGET}targets: []\n", 3),
+    (f"{TARGET}  bucket: b\n", 3),
+    (f"defaults:\n  region: a\n  region: b\n{TARGET}", 3),
+    (f"{TARGET}  keep-count: '5'\n", 3),
+    (f"{TARGET}  keep-within: 10\n", 3),
+    (f"defaults:\n  keep-within: 10\n{TARGET}", 2),
+    (f"{TARGET}- prefix: b\n", 3),
     ("bucket: a\nprefix:\n", 2),
     ("bucket: a\nprefix: ''\n", 2),
     ("bucket: a\nmatch: ~\n", 2),
     ("defaults: {prefix: app}\ntargets:\n- prefix: ' '\n", 3),
-    (f"{ONE}- bucket:\n", 3),
+    (f"{TARGET}- bucket:\n", 3),
     ("defaults: &all {keep-count: 3}\ntargets: [*all]\n", 2),
-    (f"{ONE}---\n{ONE}", 3),
+    (f"{TARGET}---\n{TARGET}", 3),
 ]
 
 
 @pytest.mark.parametrize(("content", "line"), BAD_TARGETS, ids=lambda value: repr(value)[:40])
-def test_bad_targets_are_refused_with_their_line(content, line):
-    check_place(refusal(content), line)
+def test_invalid_targets_are_refused_with_their_line(content, line):
+    check_location(find_message(content), line)
 
 
 @pytest.mark.parametrize("name", ["comment", "comment-id", "issue", "plan-file", "journal-file"])
-def test_what_is_for_the_whole_run_stands_in_the_defaults_and_in_no_target(name):
-    error = refused(f"{ONE}  {name}: never\n")
+def test_setting_of_the_run_is_refused_in_a_target_and_accepted_in_defaults(name):
+    error = refuse(f"{TARGET}  {name}: never\n")
 
-    check_place(error.message, 3)
+    check_location(error.message, 3)
     assert name in error.message
     assert "defaults" in error.hint
-    (settings,) = resolved(f"defaults: {{{name}: never}}\n{ONE}")
+    (settings,) = resolve_policy(f"defaults: {{{name}: never}}\n{TARGET}")
     assert getattr(settings, name.replace("-", "_")) == "never"
 
 
-def test_keys_beside_targets_are_refused_with_where_to_put_them():
-    assert "defaults" in refused(f"{ONE}keep-count: 3\n").hint
-    assert "targets" in refused("defaults: {keep-count: 3}").hint
+def test_keys_next_to_targets_are_refused_with_their_correct_place():
+    assert "defaults" in refuse(f"{TARGET}keep-count: 3\n").hint
+    assert "targets" in refuse("defaults: {keep-count: 3}").hint
 
 
 def test_messages_are_the_golden_ones():
-    run_setting = f"{ONE}  comment: never\n"
+    run_setting = f"{TARGET}  comment: never\n"
     contents = [content for content, _ in [*BAD_FILES, *BAD_TARGETS]] + [run_setting]
-    assert_messages(__file__, [(str(content), refused(content)) for content in contents])
+    assert_messages(__file__, [(str(content), refuse(content)) for content in contents])

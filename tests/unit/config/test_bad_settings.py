@@ -1,4 +1,4 @@
-"""Invalid settings are refused with their place, and no secret is shown."""
+"""Invalid settings are refused with their location, and no secret is shown."""
 
 import pytest
 
@@ -7,23 +7,23 @@ from ci3.config.settings import SETTINGS_BY_NAME
 from ci3.core.model.policy import Origin
 from ci3.errors import ExitCode, SettingsError
 from tests.support.golden import assert_messages
-from tests.unit.config.layers import inputs, policy, resolved
+from tests.unit.config.layers import make_inputs, make_policy, resolve_inputs
 
 
-def refused(**texts):
+def refuse(**texts):
     """Return the error for the texts of one input, after checking that it begins with its name."""
     [name] = texts
     with pytest.raises(SettingsError) as caught:
-        resolved(**texts)
+        resolve_inputs(**texts)
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message.startswith(f"input {name.replace('_', '-')}: ")
     return caught.value
 
 
-@pytest.mark.parametrize("given", [{}, {"bucket": " "}])
-def test_missing_bucket_is_refused_with_both_ways_to_set_it(given):
+@pytest.mark.parametrize("texts", [{}, {"bucket": " "}])
+def test_missing_bucket_is_refused_with_both_ways_to_set_it(texts):
     with pytest.raises(SettingsError) as caught:
-        resolve_settings(inputs(**given))
+        resolve_settings(make_inputs(**texts))
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert "bucket" in caught.value.message
@@ -124,8 +124,8 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("name", "text"), BAD_VALUES)
-def test_bad_value_is_refused_with_its_place_and_the_doc_of_the_setting(name, text):
-    error = refused(**{name: text})
+def test_invalid_value_is_refused_with_its_location_and_the_doc_of_the_setting(name, text):
+    error = refuse(**{name: text})
 
     assert f": {text!r} " in error.message
     assert error.hint == SETTINGS_BY_NAME[name.replace("_", "-")].doc
@@ -143,19 +143,19 @@ def test_bad_value_is_refused_with_its_place_and_the_doc_of_the_setting(name, te
         ),
     ],
 )
-def test_live_source_named_twice_in_one_place_is_refused(lines, source):
-    error = refused(live_from=lines)
+def test_live_source_named_twice_in_one_layer_is_refused(lines, source):
+    error = refuse(live_from=lines)
 
     assert source in error.message
     assert error.hint != SETTINGS_BY_NAME["live-from"].doc
 
 
 def test_each_line_of_protect_is_checked():
-    assert "'a/b'" in refused(protect="fine\na/b").message
+    assert "'a/b'" in refuse(protect="fine\na/b").message
 
 
 def test_two_values_for_one_setting_are_refused():
-    assert refused(prefix=["a", "b"]).hint != SETTINGS_BY_NAME["prefix"].doc
+    assert refuse(prefix=["a", "b"]).hint != SETTINGS_BY_NAME["prefix"].doc
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_two_values_for_one_setting_are_refused():
     ],
 )
 def test_unknown_name_is_refused_with_the_nearest(name, nearest):
-    given = RawSetting(texts=("1",), origin=Origin.INPUT, where="inputs")
+    raw_setting = RawSetting(texts=("1",), origin=Origin.INPUT, where="inputs")
 
     with pytest.raises(SettingsError) as caught:
-        resolve_settings(inputs(bucket="my-site"), {name: given})
+        resolve_settings(make_inputs(bucket="my-site"), {name: raw_setting})
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.message.startswith("inputs: ")
@@ -181,7 +181,7 @@ def test_unknown_name_is_refused_with_the_nearest(name, nearest):
 
 def test_unknown_name_is_refused_even_when_empty():
     with pytest.raises(SettingsError, match="'protects'"):
-        resolve_settings(inputs(bucket="my-site", protects=""))
+        resolve_settings(make_inputs(bucket="my-site", protects=""))
 
 
 SECRET = "sEcReT"
@@ -201,7 +201,7 @@ SECRET = "sEcReT"
 )
 @pytest.mark.parametrize("name", ["endpoint_url", "github_api_url"])
 def test_address_with_credentials_is_refused_without_showing_them(name, address):
-    error = refused(**{name: address})
+    error = refuse(**{name: address})
 
     assert SECRET not in f"{error!r} {error.message} {error.hint}"
 
@@ -217,44 +217,47 @@ def test_address_with_credentials_is_refused_without_showing_them(name, address)
     ],
 )
 def test_live_source_with_credentials_is_refused_without_showing_them(address):
-    error = refused(live_from=f"url:{address}")
+    error = refuse(live_from=f"url:{address}")
 
     assert SECRET not in f"{error!r} {error.message} {error.hint}"
 
 
 def test_live_source_with_a_token_is_not_shown_when_named_twice():
-    error = refused(live_from=f"url:https://h?token={SECRET}\n" * 2)
+    error = refuse(live_from=f"url:https://h?token={SECRET}\n" * 2)
 
     assert SECRET not in f"{error!r} {error.full_message}"
 
 
 def test_secret_is_in_no_repr():
-    given = inputs(bucket="my-site", github_token=SECRET)
+    raw_settings = make_inputs(bucket="my-site", github_token=SECRET)
 
-    assert resolve_settings(given).github_token == SECRET
-    assert SECRET not in f"{given!r} {resolve_settings(given)!r} {resolve_settings(given)}"
+    assert resolve_settings(raw_settings).github_token == SECRET
+    settings = resolve_settings(raw_settings)
+    assert SECRET not in f"{raw_settings!r} {settings!r} {settings}"
 
 
 def test_secret_given_twice_is_in_no_message():
-    error = refused(github_token=[SECRET, "b"])
+    error = refuse(github_token=[SECRET, "b"])
 
     assert SECRET not in f"{error!r} {error.full_message}"
 
 
-def test_bad_value_in_a_later_layer_is_named_by_its_own_place():
+def test_invalid_value_in_a_policy_file_is_refused_with_its_line():
     with pytest.raises(SettingsError, match=r"^ci3\.yml.* keep-count: 'x' "):
-        resolve_settings(policy(bucket="a-site", keep_count="x"), inputs(mode="plan"))
+        resolve_settings(make_policy(bucket="a-site", keep_count="x"), make_inputs(mode="plan"))
 
 
-def test_bad_value_that_is_overruled_does_no_harm():
+def test_overridden_invalid_value_is_ignored():
     assert (
-        resolve_settings(policy(keep_count="x"), inputs(bucket="a-site", keep_count="3")).keep_count
+        resolve_settings(
+            make_policy(keep_count="x"), make_inputs(bucket="a-site", keep_count="3")
+        ).keep_count
         == 3
     )
 
 
 def test_messages_are_the_golden_ones():
-    bad_values = [(f"{name}={text}", refused(**{name: text}).message) for name, text in BAD_VALUES]
+    bad_values = [(f"{name}={text}", refuse(**{name: text}).message) for name, text in BAD_VALUES]
     others = {
         "live source named twice": {"live_from": "branches\nbranches"},
         "secret live source named twice": {"live_from": "url:https://h?token=x\n" * 2},
@@ -264,5 +267,5 @@ def test_messages_are_the_golden_ones():
         "unknown": {"zzz": "1"},
         "similar to a setting": {"protects": "1"},
     }
-    other_errors = [(case, refused(**texts)) for case, texts in others.items()]
+    other_errors = [(case, refuse(**texts)) for case, texts in others.items()]
     assert_messages(__file__, bad_values + other_errors)

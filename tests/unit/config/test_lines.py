@@ -1,4 +1,4 @@
-"""Lines of list settings: what is one value, and the corrected form of everything else."""
+"""Lines of list settings: single values, and corrected forms for all other lines."""
 
 import itertools
 import shlex
@@ -113,7 +113,7 @@ def test_line_is_one_value(name, line, value, origin):
 
 @pytest.mark.parametrize("origin", Origin)
 @pytest.mark.parametrize(("name", "line", "values"), SEVERAL)
-def test_other_line_is_refused_with_what_can_be_pasted(name, line, values, origin):
+def test_other_line_is_refused_with_a_corrected_form(name, line, values, origin):
     error = refuse(name, line, origin)
 
     assert error.message.startswith(f"here: {line!r} ")
@@ -122,7 +122,7 @@ def test_other_line_is_refused_with_what_can_be_pasted(name, line, values, origi
 
 @pytest.mark.parametrize("origin", Origin)
 @pytest.mark.parametrize("line", ["stable, release-*", "it's my release", "a;b"])
-def test_line_that_is_one_name_can_be_pasted_in_quotes(line, origin):
+def test_line_that_is_one_name_gets_a_quoted_form(line, origin):
     _, quoted = find_blocks("protect", refuse("protect", line, origin).hint)
 
     assert paste("protect", quoted, origin) == [line]
@@ -158,7 +158,7 @@ def test_refused_line_does_not_show_the_query_of_an_address():
     assert "s3cr3t" not in error.full_message
 
 
-def test_recorded_values_are_taken_as_they_are():
+def test_recorded_values_are_used_unchanged():
     recorded = RawSetting(
         texts=("'a'", "b c "), origin=Origin.INPUT, where="plan.json", is_recorded=True
     )

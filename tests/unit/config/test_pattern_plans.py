@@ -10,7 +10,7 @@ from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 from tests.support.builders import plan, target
-from tests.unit.config.policy_files import write
+from tests.unit.config.policy_files import write_policy
 
 ENDPOINTS = ["https://a.test:9000", "https://b.test:9000", ""]
 POLICY = """
@@ -33,10 +33,10 @@ def make_plan(endpoint_url: str) -> Plan:
     "prefixes",
     [("apps/*",) * 3, ("apps/shop", "apps/shop", "apps/*"), ("apps/*", "apps/shop", "*/shop")],
 )
-def test_plans_for_buckets_of_one_name_are_for_the_target_with_their_endpoint(
+def test_plan_is_for_the_target_with_its_endpoint(
     prefixes: tuple[str, ...],
 ) -> None:
-    policy = read_policy_file(write(POLICY.format(prefixes=prefixes)))
+    policy = read_policy_file(write_policy(POLICY.format(prefixes=prefixes)))
     plans = [make_plan(endpoint_url) for endpoint_url in ENDPOINTS]
     settings = resolve_plan_settings(plans, "plan.json", {}, policy, {})
     assert [item.endpoint_url for item in settings] == ENDPOINTS
@@ -44,7 +44,7 @@ def test_plans_for_buckets_of_one_name_are_for_the_target_with_their_endpoint(
 
 
 def test_plan_for_an_endpoint_that_no_target_has_is_refused() -> None:
-    policy = read_policy_file(write(POLICY.format(prefixes=("apps/*",) * 3)))
+    policy = read_policy_file(write_policy(POLICY.format(prefixes=("apps/*",) * 3)))
     plans = [make_plan(endpoint_url) for endpoint_url in [*ENDPOINTS[:2], "https://c.test"]]
     with pytest.raises(SettingsError):
         resolve_plan_settings(plans, "plan.json", {}, policy, {})

@@ -61,7 +61,7 @@ def test_pattern_needs_a_match() -> None:
         require_match(resolve(prefix="apps/*"))
 
 
-def test_pattern_is_refused_where_one_target_is_needed() -> None:
+def test_pattern_is_refused_if_one_target_is_needed() -> None:
     refuse_pattern(resolve(prefix="apps"), "it is for one target")
     with pytest.raises(SettingsError):
         refuse_pattern(resolve(prefix="apps/*"), "it is for one target")
@@ -167,13 +167,13 @@ def test_journals_of_two_patterns_with_the_same_folder_differ() -> None:
     assert names == ["ci3-shop-1.jsonl", "ci3-shop-2.jsonl"]
 
 
-def test_folder_that_two_patterns_find_is_refused() -> None:
+def test_folder_of_two_patterns_is_refused() -> None:
     first = bind("apps/shop/", prefix="apps/*", match="[0-9]+")
-    same = bind("apps/shop/", prefix="*/*", match="[0-9]+")
-    other = bind("apps/shop/", prefix="*/*", match="[a-z]+")
-    refuse_overlaps([first, other])
+    overlapping = bind("apps/shop/", prefix="*/*", match="[0-9]+")
+    disjoint = bind("apps/shop/", prefix="*/*", match="[a-z]+")
+    refuse_overlaps([first, disjoint])
     with pytest.raises(SettingsError):
-        refuse_overlaps([first, same])
+        refuse_overlaps([first, overlapping])
 
 
 def test_target_in_a_deployment_of_another_pattern_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""A prefix pattern and lifecycle rules are refused in one run, planned anew or saved."""
+"""A prefix pattern and lifecycle rules are refused in one run, in a new or a saved plan."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.plan.plan import Plan
 from ci3.errors import SettingsError
 from tests.support.builders import plan, target
-from tests.unit.config.policy_files import resolved
+from tests.unit.config.policy_files import resolve_policy
 
 POLICY = """
 targets:
@@ -18,11 +18,11 @@ targets:
 
 
 @pytest.mark.parametrize("engine", ["lifecycle", "auto"])
-def test_plain_target_with_rules_is_refused_where_another_one_has_a_pattern(engine: str) -> None:
-    assert len(resolved(POLICY.format(engine=engine, prefix="apps/shop"))) == 2
-    assert len(resolved(POLICY.format(engine="direct", prefix="apps/*"))) == 2
+def test_target_with_rules_is_refused_next_to_a_pattern(engine: str) -> None:
+    assert len(resolve_policy(POLICY.format(engine=engine, prefix="apps/shop"))) == 2
+    assert len(resolve_policy(POLICY.format(engine="direct", prefix="apps/*"))) == 2
     with pytest.raises(SettingsError, match=r"ci3\.yml"):
-        resolved(POLICY.format(engine=engine, prefix="apps/*"))
+        resolve_policy(POLICY.format(engine=engine, prefix="apps/*"))
 
 
 def make_plan(folder: str, **policy: str) -> Plan:
@@ -33,8 +33,10 @@ def make_plan(folder: str, **policy: str) -> Plan:
 
 
 def test_saved_plan_with_rules_and_a_pattern_is_refused() -> None:
-    of_pattern = make_plan("apps/shop/", prefix="apps/*/", match="[0-9]+")
-    direct, with_rules = make_plan("site/"), make_plan("site/", engine="lifecycle")
-    assert len(resolve_plan_settings([direct, of_pattern], "plan.json", {}, PolicyFile(), {})) == 2
+    pattern_plan = make_plan("apps/shop/", prefix="apps/*/", match="[0-9]+")
+    direct, rules_plan = make_plan("site/"), make_plan("site/", engine="lifecycle")
+    assert (
+        len(resolve_plan_settings([direct, pattern_plan], "plan.json", {}, PolicyFile(), {})) == 2
+    )
     with pytest.raises(SettingsError, match=r"plan\.json"):
-        resolve_plan_settings([with_rules, of_pattern], "plan.json", {}, PolicyFile(), {})
+        resolve_plan_settings([rules_plan, pattern_plan], "plan.json", {}, PolicyFile(), {})

@@ -1,4 +1,4 @@
-"""The policy file: what it may hold, and what each key means."""
+"""The policy file: its keys, and the meaning of their values."""
 
 import re
 from pathlib import Path
@@ -17,19 +17,19 @@ from ci3.core.model.decision import Engine
 from ci3.core.model.policy import DeleteLimit, Origin
 from ci3.core.retention.age_order import AgeFrom
 from ci3.errors import SettingsError
-from tests.unit.config.policy_files import check_place, resolved, write, written
+from tests.unit.config.policy_files import check_location, list_texts, resolve_policy, write_policy
 
 
-def texts(content):
-    policy = read_policy_file(write(content))
+def read_texts(content):
+    policy = read_policy_file(write_policy(content))
     assert policy.targets == ()
-    return written(policy.defaults)
+    return list_texts(policy.defaults)
 
 
-def settings(content):
-    (one,) = resolved(f"bucket: my-site\n{content}")
-    assert not one.has_targets
-    return one
+def read_settings(content):
+    (target_settings,) = resolve_policy(f"bucket: my-site\n{content}")
+    assert not target_settings.has_targets
+    return target_settings
 
 
 def test_every_key_is_read():
@@ -68,24 +68,27 @@ comment: never
 comment-id: site
 issue: changes
 """
-    (found,) = resolved(content)
+    (settings,) = resolve_policy(content)
 
-    assert set(texts(content)) == set(POLICY_KEYS)
-    assert (found.bucket, found.prefix, found.keep_count) == ("my-site", "site/", 3)
-    assert found.protect == ("release-*", "live")
-    assert [one.kind for one in found.live_from] == [LiveKind.GITHUB_DEPLOYMENTS, LiveKind.OBJECT]
-    assert (str(found.keep_within), found.keep_daily, found.keep_weekly) == ("14d", 7, 4)
-    assert str(found.expire_closed) == "3d"
-    assert (found.age_from, found.required_file) == (AgeFrom.OLDEST, "index.html")
-    assert found.inventory.bucket == "reports"
-    assert found.max_delete == DeleteLimit(amount=50, is_percent=True)
-    assert found.max_delete_bytes.size_bytes == 3 * 2**29
-    assert found.delete_versions is True
-    assert found.issue is PostPolicy.CHANGES
-    assert found.engine is Engine.LIFECYCLE
+    assert set(read_texts(content)) == set(POLICY_KEYS)
+    assert (settings.bucket, settings.prefix, settings.keep_count) == ("my-site", "site/", 3)
+    assert settings.protect == ("release-*", "live")
+    assert [source.kind for source in settings.live_from] == [
+        LiveKind.GITHUB_DEPLOYMENTS,
+        LiveKind.OBJECT,
+    ]
+    assert (str(settings.keep_within), settings.keep_daily, settings.keep_weekly) == ("14d", 7, 4)
+    assert str(settings.expire_closed) == "3d"
+    assert (settings.age_from, settings.required_file) == (AgeFrom.OLDEST, "index.html")
+    assert settings.inventory.bucket == "reports"
+    assert settings.max_delete == DeleteLimit(amount=50, is_percent=True)
+    assert settings.max_delete_bytes.size_bytes == 3 * 2**29
+    assert settings.delete_versions is True
+    assert settings.issue is PostPolicy.CHANGES
+    assert settings.engine is Engine.LIFECYCLE
 
 
-def test_text_from_elsewhere_is_read_under_its_own_name():
+def test_text_of_another_file_has_its_name_in_locations():
     name = "main:ci3.yml"
     policy = read_policy_text("bucket: my-site\n", name)
 
@@ -99,26 +102,30 @@ def test_text_from_elsewhere_is_read_under_its_own_name():
 
 @pytest.mark.parametrize("texts", [(), ("",), (" ",)])
 def test_without_a_name_there_is_no_policy(texts):
-    given = {"policy-file": RawSetting(texts=texts, origin=Origin.INPUT, where="input policy-file")}
+    raw_settings = {
+        "policy-file": RawSetting(texts=texts, origin=Origin.INPUT, where="input policy-file")
+    }
 
-    assert read_named_policy(given) == read_named_policy({}) == PolicyFile()
+    assert read_named_policy(raw_settings) == read_named_policy({}) == PolicyFile()
 
 
 def test_named_policy_is_read():
-    named = RawSetting(texts=(f" {write('bucket: a')}\n",), origin=Origin.INPUT, where="")
+    setting = RawSetting(texts=(f" {write_policy('bucket: a')}\n",), origin=Origin.INPUT, where="")
 
-    assert written(read_named_policy({"policy-file": named}).defaults) == {"bucket": ("a",)}
+    assert list_texts(read_named_policy({"policy-file": setting}).defaults) == {"bucket": ("a",)}
 
 
-def test_value_knows_its_line_and_origin():
-    given = read_policy_file(write("# top\nbucket: my-site\n\nkeep-count: 3\n")).defaults
+def test_value_has_its_line_and_origin():
+    raw_settings = read_policy_file(
+        write_policy("# top\nbucket: my-site\n\nkeep-count: 3\n")
+    ).defaults
 
-    check_place(given["keep-count"].where, 4, "keep-count")
-    assert given["keep-count"].origin is Origin.POLICY_FILE
+    check_location(raw_settings["keep-count"].where, 4, "keep-count")
+    assert raw_settings["keep-count"].origin is Origin.POLICY_FILE
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("yaml_text", "names"),
     [
         ("[1234567, 0123456, 12e4567]", ("1234567", "0123456", "12e4567")),
         ("[0x1234567, 1_000_000, 1:30:00]", ("0x1234567", "1_000_000", "1:30:00")),
@@ -136,8 +143,8 @@ def test_value_knows_its_line_and_origin():
         ("!!binary aGk=", ("aGk=",)),
     ],
 )
-def test_name_stays_the_text_that_was_written(written, read):
-    assert settings(f"protect: {written}").protect == read
+def test_name_is_read_as_written(yaml_text, names):
+    assert read_settings(f"protect: {yaml_text}").protect == names
 
 
 @pytest.mark.parametrize(
@@ -153,28 +160,28 @@ def test_name_stays_the_text_that_was_written(written, read):
         ("comment:", "comment", "changes"),
     ],
 )
-def test_plain_value_counts_as_written_and_an_empty_one_as_unset(line, field, value):
-    assert getattr(settings(line), field) == value
+def test_plain_value_is_read_as_written_and_an_empty_one_is_unset(line, field, value):
+    assert getattr(read_settings(line), field) == value
 
 
 @pytest.mark.parametrize("start", ["\ufeff", "%YAML 1.1\n---\n", "---\n", "# remark\n\n"])
-def test_usual_beginnings_of_a_file_are_taken(start):
-    assert texts(f"{start}prefix: app\n") == {"prefix": ("app",)}
+def test_usual_beginnings_of_a_file_are_accepted(start):
+    assert read_texts(f"{start}prefix: app\n") == {"prefix": ("app",)}
 
 
 @pytest.mark.parametrize("end", ["...\n", "", "\r\n", "\n# remark"])
-def test_usual_ends_of_a_file_are_taken(end):
-    assert texts(f"prefix: app\n{end}") == {"prefix": ("app",)}
+def test_usual_ends_of_a_file_are_accepted(end):
+    assert read_texts(f"prefix: app\n{end}") == {"prefix": ("app",)}
 
 
-def test_anchor_that_nothing_refers_to_does_no_harm():
-    assert texts("protect: &names [a]\n") == {"protect": ("a",)}
+def test_unused_anchor_is_accepted():
+    assert read_texts("protect: &names [a]\n") == {"protect": ("a",)}
 
 
 def test_largest_file_is_read():
     content = "bucket: my-site\n# ".ljust(MAXIMUM_BYTES, "x")
 
-    assert texts(content) == {"bucket": ("my-site",)}
+    assert read_texts(content) == {"bucket": ("my-site",)}
 
 
 # Targets.
@@ -195,36 +202,38 @@ targets:
 
 
 def test_targets_are_read_with_their_lines_and_defaults():
-    policy = read_policy_file(write(TARGETS))
+    policy = read_policy_file(write_policy(TARGETS))
 
-    assert written(policy.defaults) == {
+    assert list_texts(policy.defaults) == {
         "keep-count": ("3",),
         "protect": ("release-*",),
         "comment": ("never",),
     }
-    assert [(one.line, written(one.raw_settings)) for one in policy.targets] == [
+    assert [(target.line, list_texts(target.raw_settings)) for target in policy.targets] == [
         (6, {"bucket": ("my-site",), "prefix": ("app",)}),
         (9, {"bucket": ("my-docs",), "keep-count": ("9",), "protect": ("live",)}),
     ]
-    check_place(policy.targets[1].raw_settings["keep-count"].where, 10, "keep-count")
+    check_location(policy.targets[1].raw_settings["keep-count"].where, 10, "keep-count")
     assert policy.targets[1].raw_settings["keep-count"].origin is Origin.POLICY_FILE
 
 
 ONE_TARGET = "targets: [{bucket: a-site}]"
 
 
-def test_targets_need_no_defaults_and_may_stand_before_them():
-    policy = read_policy_file(write(f"{ONE_TARGET}\ndefaults: {{keep-count: 1}}\n"))
+def test_targets_need_no_defaults_and_may_precede_them():
+    policy = read_policy_file(write_policy(f"{ONE_TARGET}\ndefaults: {{keep-count: 1}}\n"))
 
-    assert written(policy.defaults) == {"keep-count": ("1",)}
-    assert [written(one.raw_settings) for one in policy.targets] == [{"bucket": ("a-site",)}]
-    assert read_policy_file(write(ONE_TARGET)).defaults == {}
+    assert list_texts(policy.defaults) == {"keep-count": ("1",)}
+    assert [list_texts(target.raw_settings) for target in policy.targets] == [
+        {"bucket": ("a-site",)}
+    ]
+    assert read_policy_file(write_policy(ONE_TARGET)).defaults == {}
 
 
-def test_what_may_differ_between_targets_is_all_that_is_about_a_folder():
-    for_the_run = {"comment", "comment-id", "issue", "plan-file", "journal-file", "timeout"}
-    for_the_run |= {"concurrency"}
-    for name in set(POLICY_KEYS) - for_the_run:
+def test_every_setting_of_a_folder_may_differ_between_targets():
+    run_keys = {"comment", "comment-id", "issue", "plan-file", "journal-file", "timeout"}
+    run_keys |= {"concurrency"}
+    for name in set(POLICY_KEYS) - run_keys:
         value = "true" if SETTINGS_BY_NAME[name].kind is Kind.FLAG else "1"
         policy = read_policy_text(f"targets:\n- {name}: {value}\n", "ci3.yml")
         assert set(policy.targets[0].raw_settings) == {name}
@@ -249,10 +258,10 @@ def test_file_outside_of_the_workspace_is_refused(tmp_path: Path, name: str, pat
     Path("out").symlink_to("/")
     Path("out-file").symlink_to("/plan.json")
     Path("loop").symlink_to("loop")
-    given = {"policy-file": named(write(f"{name}: {path}\n"))}
+    raw_settings = {"policy-file": make_policy_setting(write_policy(f"{name}: {path}\n"))}
     for folder in ("", str(workspace)):
         with pytest.raises(SettingsError, match=re.escape(repr(path))):
-            read_named_policy(given, folder)
+            read_named_policy(raw_settings, folder)
 
 
 @pytest.mark.parametrize(
@@ -262,8 +271,8 @@ def test_file_outside_of_the_workspace_is_refused(tmp_path: Path, name: str, pat
 )  # fmt: skip
 def test_file_inside_of_the_workspace_is_accepted(line: str) -> None:
     Path("in").symlink_to(".")
-    assert read_named_policy({"policy-file": named(write(line))}).defaults
+    assert read_named_policy({"policy-file": make_policy_setting(write_policy(line))}).defaults
 
 
-def named(path: str) -> RawSetting:
+def make_policy_setting(path: str) -> RawSetting:
     return RawSetting(texts=(path,), origin=Origin.OPTION, where="option --policy-file")

@@ -1,4 +1,4 @@
-"""The policy file's schema, used as an editor does: it and the reader agree on every file."""
+"""The JSON schema of policy files: it accepts and refuses the same files as the reader."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 TARGET = "targets:\n- bucket: a-site\n"
 
-BOTH_TAKE = [
+BOTH_ACCEPT = [
     "bucket: my-site",
     "keep-count: 1",
     "keep-count: 999999999",
@@ -63,7 +63,7 @@ BOTH_TAKE = [
     "required-file: a/..b/.c",
     "prefix: 2026",
     "prefix: a b/c/",
-    *(f"live-from: {one}" for one in ("open-pull-requests", "branches", "cloudfront")),
+    *(f"live-from: {source}" for source in ("open-pull-requests", "branches", "cloudfront")),
     "live-from: [github-deployments, 'github-deployments:production']",
     "live-from: ssm:/my-site/live",
     "live-from: ssm:/my-site/live#commit",
@@ -177,7 +177,7 @@ BOTH_REFUSE = [
     f"{TARGET}defaults: {{targets: []}}",
 ]
 
-# What only a reader finds: it counts, compiles, compares, or knows how YAML was written.
+# What a schema cannot check: counts, patterns, comparisons, and the notation of YAML values.
 ONLY_THE_READER_REFUSES = [
     "bucket: s3://a-site",
     "region: EU",
@@ -201,8 +201,8 @@ ONLY_THE_READER_REFUSES = [
     "targets:\n- prefix: a\n- prefix: a\n",
 ]
 
-# Space around a quoted text is no part of it; an editor may well point at it.
-ONLY_THE_READER_TAKES = ["keep-within: ' 36h '", "max-delete: ' '"]
+# The reader ignores space around a quoted text; the schema does not.
+ONLY_THE_READER_ACCEPTS = ["keep-within: ' 36h '", "max-delete: ' '"]
 
 
 def is_read(content):
@@ -218,8 +218,8 @@ def is_valid(content):
     return VALIDATOR.is_valid(yaml.safe_load(content))
 
 
-@pytest.mark.parametrize("content", BOTH_TAKE)
-def test_schema_and_reader_take(content):
+@pytest.mark.parametrize("content", BOTH_ACCEPT)
+def test_schema_and_reader_accept(content):
     assert (is_read(content), is_valid(content)) == (True, True)
 
 
@@ -229,57 +229,57 @@ def test_schema_and_reader_refuse(content):
 
 
 @pytest.mark.parametrize("content", ONLY_THE_READER_REFUSES)
-def test_what_the_schema_cannot_know_the_reader_refuses(content):
+def test_reader_refuses_what_the_schema_cannot_check(content):
     assert (is_read(content), is_valid(content)) == (False, True)
 
 
-@pytest.mark.parametrize("content", ONLY_THE_READER_TAKES)
-def test_what_the_schema_cannot_know_the_reader_takes(content):
+@pytest.mark.parametrize("content", ONLY_THE_READER_ACCEPTS)
+def test_reader_accepts_space_that_the_schema_refuses(content):
     assert (is_read(content), is_valid(content)) == (True, False)
 
 
-def check(contents, folder):
-    """Check files with the program that editors' and commit hooks call; give those it refuses."""
+def list_refused(contents, folder):
+    """Return the files that check-jsonschema refuses, which editors and commit hooks use."""
     paths = [folder / f"{number}.yml" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_text(content, encoding="utf-8")
     program = [sys.executable, "-m", "check_jsonschema", "--output-format", "json"]
-    ran = subprocess.run(
+    completed = subprocess.run(
         [*program, "--schemafile", PATH, *paths], capture_output=True, text=True, check=False
     )
-    report = json.loads(ran.stdout)
+    report = json.loads(completed.stdout)
     assert not report.get("parse_errors")
     refused = {error["filename"] for error in report["errors"]}
     return [content for path, content in zip(paths, contents, strict=True) if str(path) in refused]
 
 
-def test_checker_as_editors_use_it_takes_what_the_reader_takes(tmp_path):
-    assert check(BOTH_TAKE, tmp_path) == []
+def test_schema_checker_accepts_what_the_reader_accepts(tmp_path):
+    assert list_refused(BOTH_ACCEPT, tmp_path) == []
 
 
-def test_checker_as_editors_use_it_refuses_what_the_reader_refuses(tmp_path):
-    assert check(BOTH_REFUSE, tmp_path) == BOTH_REFUSE
+def test_schema_checker_refuses_what_the_reader_refuses(tmp_path):
+    assert list_refused(BOTH_REFUSE, tmp_path) == BOTH_REFUSE
 
 
-def test_published_schema_is_the_readers():
+def test_published_schema_is_up_to_date():
     assert json.loads(build_policy_schema()) == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert set(SCHEMA["$defs"]["settings"]["properties"]) == set(POLICY_KEYS)
 
 
-def test_every_key_is_described_once_and_a_target_lacks_what_is_for_the_run():
-    for_the_run = {"comment", "comment-id", "issue", "plan-file", "journal-file", "timeout"}
-    for_the_run |= {"concurrency"}
+def test_every_key_is_described_and_a_target_has_no_keys_of_the_run():
+    run_keys = {"comment", "comment-id", "issue", "plan-file", "journal-file", "timeout"}
+    run_keys |= {"concurrency"}
 
     for name in POLICY_KEYS:
         assert SCHEMA["$defs"][name]["description"].startswith(SETTINGS_BY_NAME[name].doc)
-    assert SCHEMA["$defs"]["target"]["properties"].keys() == set(POLICY_KEYS) - for_the_run
+    assert SCHEMA["$defs"]["target"]["properties"].keys() == set(POLICY_KEYS) - run_keys
     for shape in ("settings", "target"):
-        for name, one in SCHEMA["$defs"][shape]["properties"].items():
-            assert one == {"$ref": f"#/$defs/{name}"}
+        for name, schema in SCHEMA["$defs"][shape]["properties"].items():
+            assert schema == {"$ref": f"#/$defs/{name}"}
 
 
-def test_schema_knows_every_live_source():
+def test_schema_has_every_kind_of_live_source():
     pattern = SCHEMA["$defs"]["live-from"]["anyOf"][1]["items"]["pattern"]
 
     assert [kind for kind in LiveKind if kind not in pattern] == []
@@ -287,5 +287,5 @@ def test_schema_knows_every_live_source():
 
 @pytest.mark.parametrize("content", ["a" * 50_000, "a " * 50_000, "a/" * 50_000, "\n" * 50_000])
 @pytest.mark.parametrize("key", ["protect", "live-from", "prefix", "required-file", "keep-within"])
-def test_no_text_takes_an_editor_long(key, content):
+def test_long_text_is_validated_quickly(key, content):
     VALIDATOR.is_valid({key: content + "/"})

@@ -1,4 +1,4 @@
-"""Quotes that are suggested for a policy file make it valid, with the text as it was meant."""
+"""Suggested quotes make a policy file valid and keep the intended text."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ SUGGESTIONS = [
 
 @pytest.mark.parametrize(("line", "quoted"), SUGGESTIONS)
 @pytest.mark.parametrize("file", ["{}\n", "keep-count: 3\n{}\r\nprefix: app\r\n", "targets:\n- {}"])
-def test_value_that_yaml_does_not_read_as_text_is_to_be_quoted(line, quoted, file) -> None:
+def test_quotes_are_suggested_for_a_value_that_is_no_text_in_yaml(line, quoted, file) -> None:
     with pytest.raises(SettingsError) as caught:
         read_policy_text(file.replace("{}", line), "ci3.yml")
 
@@ -60,7 +60,7 @@ def test_value_that_yaml_does_not_read_as_text_is_to_be_quoted(line, quoted, fil
         ("@next", "'@next'"),
     ],
 )
-def test_item_of_a_list_is_to_be_quoted(item, quoted) -> None:
+def test_quotes_are_suggested_for_a_list_item(item, quoted) -> None:
     with pytest.raises(SettingsError) as caught:
         read_policy_text(f"protect:\n  - stable\n  - {item}\n", "ci3.yml")
 
@@ -79,7 +79,7 @@ UNQUOTABLE = [
 
 
 @pytest.mark.parametrize(("text", "hint"), UNQUOTABLE)
-def test_other_mistakes_get_no_quotes_that_would_not_help(text, hint) -> None:
+def test_no_quotes_are_suggested_for_other_mistakes(text, hint) -> None:
     with pytest.raises(SettingsError) as caught:
         read_policy_text(text, "ci3.yml")
 

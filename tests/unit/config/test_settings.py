@@ -1,4 +1,4 @@
-"""Every setting: its default, its place in the order, and what it refuses."""
+"""Every setting: its default, its precedence, and its values."""
 
 import re
 import subprocess
@@ -17,15 +17,15 @@ from ci3.core.retention.age_order import AgeFrom
 from ci3.core.units import ByteSize, Duration
 from ci3.errors import SettingsError
 from tests.support.paths import ROOT
-from tests.unit.config.layers import inputs, policy, resolved
+from tests.unit.config.layers import make_inputs, make_policy, resolve_inputs
 
 
-def url(address, field=""):
+def make_url_source(address, field=""):
     return LiveSource(kind=LiveKind.URL, argument=address, field=field)
 
 
 def test_defaults_delete_nothing_and_keep_five():
-    settings = resolved()
+    settings = resolve_inputs()
 
     assert settings.mode is Mode.PLAN
     assert settings.keep_count == DEFAULT_KEEP_COUNT == 5
@@ -43,11 +43,11 @@ def test_defaults_delete_nothing_and_keep_five():
 
 
 def test_every_setting_but_the_bucket_has_a_default():
-    assert [one.name for one in SETTINGS if one.is_required] == ["bucket"]
+    assert [setting.name for setting in SETTINGS if setting.is_required] == ["bucket"]
 
 
-def test_each_value_becomes_what_it_means():
-    settings = resolved(
+def test_each_value_is_parsed():
+    settings = resolve_inputs(
         region="eu-central-1",
         prefix="a/b",
         endpoint_url="https://minio.example.org:9000/",
@@ -95,17 +95,17 @@ def test_each_value_becomes_what_it_means():
 
 @pytest.mark.parametrize("text", ["0d", "0h", "36h"])
 def test_expire_closed_needs_match(text):
-    assert resolved(match=".*", expire_closed=text).recorded["expire-closed"].value == text
+    assert resolve_inputs(match=".*", expire_closed=text).recorded["expire-closed"].value == text
     for where in ("", "ci3.yml, line 3, target 1"):
         with pytest.raises(SettingsError) as error:
-            resolve_settings(inputs(bucket="my-site", expire_closed=text), where=where)
+            resolve_settings(make_inputs(bucket="my-site", expire_closed=text), where=where)
         assert error.value.message.startswith(where)
         assert "match" in error.value.hint
 
 
-def test_input_goes_before_policy_file_and_policy_file_before_default():
+def test_input_overrides_policy_file_and_policy_file_overrides_default():
     settings = resolve_settings(
-        policy(bucket="a-site", keep_count="7", prefix="a"), inputs(keep_count="9")
+        make_policy(bucket="a-site", keep_count="7", prefix="a"), make_inputs(keep_count="9")
     )
 
     assert (settings.bucket, settings.prefix, settings.keep_count) == ("a-site", "a/", 9)
@@ -114,8 +114,8 @@ def test_input_goes_before_policy_file_and_policy_file_before_default():
 @pytest.mark.parametrize("empty", ["", " ", "\n", "\t\n "])
 def test_empty_input_is_unset(empty):
     settings = resolve_settings(
-        policy(bucket="a-site", keep_count="7", protect=["live"]),
-        inputs(bucket=empty, keep_count=empty, protect=empty, mode=empty, match=empty),
+        make_policy(bucket="a-site", keep_count="7", protect=["live"]),
+        make_inputs(bucket=empty, keep_count=empty, protect=empty, mode=empty, match=empty),
     )
 
     assert (settings.bucket, settings.keep_count, settings.protect) == ("a-site", 7, ("live",))
@@ -123,11 +123,11 @@ def test_empty_input_is_unset(empty):
 
 
 def test_repeated_option_and_lines_are_the_same():
-    assert resolved(protect=["a", "b\nc"]).protect == ("a", "b", "c")
+    assert resolve_inputs(protect=["a", "b\nc"]).protect == ("a", "b", "c")
 
 
 def test_space_around_a_value_is_not_part_of_it():
-    assert resolved(bucket=" my-site\n", keep_count=" 3 ").bucket == "my-site"
+    assert resolve_inputs(bucket=" my-site\n", keep_count=" 3 ").bucket == "my-site"
 
 
 @pytest.mark.parametrize(
@@ -148,56 +148,59 @@ def test_space_around_a_value_is_not_part_of_it():
         ("protect", "release-*", ("release-*",)),
         ("keep_daily", "0", 0),
         ("required_file", "..a/.b", "..a/.b"),
-        ("live_from", "url:https://h/@1?a=b@c", (url("https://h/@1?a=b@c"),)),
-        ("live_from", "url:http://h#a.b", (url("http://h", "a.b"),)),
+        ("live_from", "url:https://h/@1?a=b@c", (make_url_source("https://h/@1?a=b@c"),)),
+        ("live_from", "url:http://h#a.b", (make_url_source("http://h", "a.b"),)),
     ],
 )
-def test_value_at_the_border_is_taken(name, text, value):
-    assert getattr(resolved(**{name: text}), name) == (text if value is None else value)
+def test_value_at_the_limit_is_accepted(name, text, value):
+    assert getattr(resolve_inputs(**{name: text}), name) == (text if value is None else value)
 
 
 def test_layers_are_merged_as_documented():
     settings = resolve_settings(
-        policy(bucket="my-site", keep_count="5", protect="a"), inputs(keep_count="3", protect="b")
+        make_policy(bucket="my-site", keep_count="5", protect="a"),
+        make_inputs(keep_count="3", protect="b"),
     )
     assert (settings.keep_count, settings.protect) == (3, ("a", "b"))
 
 
-def test_what_is_protected_adds_up_so_that_an_option_takes_no_protection_away():
+def test_protected_names_of_all_layers_are_combined():
     settings = resolve_settings(
-        policy(bucket="my-site", protect=["live", "v*"]), inputs(protect="v*\nrelease-1")
+        make_policy(bucket="my-site", protect=["live", "v*"]), make_inputs(protect="v*\nrelease-1")
     )
     assert settings.protect == ("live", "v*", "release-1")
     assert settings.recorded["protect"].origin is Origin.INPUT
 
 
-def test_live_source_of_two_places_is_taken_once():
+def test_live_source_in_two_layers_is_used_once():
     settings = resolve_settings(
-        policy(bucket="my-site", live_from=["branches", "cloudfront"]),
-        inputs(live_from="cloudfront\nssm:/live"),
+        make_policy(bucket="my-site", live_from=["branches", "cloudfront"]),
+        make_inputs(live_from="cloudfront\nssm:/live"),
     )
-    assert [str(one) for one in settings.live_from] == ["branches", "cloudfront", "ssm:/live"]
+    assert [str(source) for source in settings.live_from] == ["branches", "cloudfront", "ssm:/live"]
     assert settings.recorded["live-from"] == PolicyEntry(
         value=("branches", "cloudfront", "ssm:/live"), origin=Origin.INPUT
     )
 
 
 def test_live_sources_that_differ_in_anything_are_two():
-    assert len(resolved(live_from="object:a\nobject:a#b\nobject:b\nssm:a").live_from) == 4
+    assert len(resolve_inputs(live_from="object:a\nobject:a#b\nobject:b\nssm:a").live_from) == 4
 
 
 def test_token_is_the_only_secret_and_has_no_option_and_no_policy_key():
-    [secret] = [one for one in SETTINGS if one.is_secret]
+    [secret] = [setting for setting in SETTINGS if setting.is_secret]
 
     assert (secret.name, secret.options, secret.is_policy_key) == ("github-token", (), False)
     assert not secret.is_recorded
 
 
-def test_what_is_no_default_is_recorded_with_its_origin():
+def test_value_other_than_the_default_is_recorded_with_its_origin():
     settings = resolve_settings(
-        policy(keep_count="7", match="[0-9a-f]+", protect="a\nb", max_delete="20"),
-        policy(keep_within="14d", keep_daily="7", max_delete_bytes="1.5GiB", age_from="oldest"),
-        inputs(bucket="my-site", max_delete="50%", mode="apply", github_token="t"),
+        make_policy(keep_count="7", match="[0-9a-f]+", protect="a\nb", max_delete="20"),
+        make_policy(
+            keep_within="14d", keep_daily="7", max_delete_bytes="1.5GiB", age_from="oldest"
+        ),
+        make_inputs(bucket="my-site", max_delete="50%", mode="apply", github_token="t"),
     )
 
     assert settings.recorded == {
@@ -212,38 +215,41 @@ def test_what_is_no_default_is_recorded_with_its_origin():
     }
 
 
-def test_default_given_in_words_is_not_recorded():
-    assert resolved(keep_count="5", keep_daily="0").recorded == {}
+def test_explicit_default_is_not_recorded():
+    assert resolve_inputs(keep_count="5", keep_daily="0").recorded == {}
 
 
 def test_age_from_is_recorded_whenever_it_is_set():
-    recorded = resolved(age_from="span").recorded
+    recorded = resolve_inputs(age_from="span").recorded
 
     assert recorded == {"age-from": PolicyEntry(value="span", origin=Origin.INPUT)}
 
 
-def test_all_that_decides_is_recorded():
-    recorded = [one.name for one in SETTINGS if one.is_recorded]
+def test_settings_that_affect_decisions_are_recorded():
+    recorded = [setting.name for setting in SETTINGS if setting.is_recorded]
 
-    place = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
-    telling = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id", "issue"}
+    location = {"bucket", "region", "prefix", "endpoint-url", "role-to-assume"}
+    output = {"mode", "plan-file", "journal-file", "policy-file", "comment", "comment-id", "issue"}
     applying = {"resume", "skip-changed", "timeout", "concurrency"}
     applying |= {"probe-deletes", "probe-restore"}
     github = {"github-token", "github-api-url"}
-    assert set(recorded) == {one.name for one in SETTINGS} - place - telling - applying - github
+    assert (
+        set(recorded)
+        == {setting.name for setting in SETTINGS} - location - output - applying - github
+    )
 
 
-def test_names_are_written_with_hyphens_and_options_are_told_apart():
-    options = [option for one in SETTINGS for option in one.options]
+def test_names_have_hyphens_and_options_are_unique():
+    options = [option for setting in SETTINGS for option in setting.options]
 
-    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", one.name) for one in SETTINGS)
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", setting.name) for setting in SETTINGS)
     assert len(set(options)) == len(options)
     assert SETTINGS_BY_NAME["bucket"].options == ("--bucket-name", "--bucket")
     assert SETTINGS_BY_NAME["region"].options == ("--aws-region", "--region")
 
 
-def test_files_made_from_the_settings_are_as_written():
-    check = subprocess.run(
+def test_files_generated_from_the_settings_are_up_to_date():
+    completed = subprocess.run(
         [sys.executable, "-m", "tools.docs.generate", "--check"],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
@@ -252,14 +258,14 @@ def test_files_made_from_the_settings_are_as_written():
         check=False,
     )
 
-    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
-def test_every_setting_stands_in_the_docs_and_in_the_actions_inputs():
+def test_every_setting_is_in_the_docs_and_in_the_actions_inputs():
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     table = page.partition("<!-- begin settings")[2].partition("<!-- end settings")[0]
     action = (ROOT / "action.yml").read_text(encoding="utf-8")
 
-    for one in SETTINGS:
-        assert table.count(f"\n| `{one.name}` | ") == 1
-        assert f"\n  {one.name}:\n    description: '" in action
+    for setting in SETTINGS:
+        assert table.count(f"\n| `{setting.name}` | ") == 1
+        assert f"\n  {setting.name}:\n    description: '" in action

@@ -1,4 +1,4 @@
-"""Several targets in one run: whose value counts, and which targets are in each other's way."""
+"""Several targets in one run: which value counts, and which targets conflict."""
 
 import pytest
 
@@ -11,47 +11,47 @@ from tests.support.golden import assert_messages
 from tests.support.messages import numbers_in
 
 
-def given(origin=Origin.OPTION, **texts):
+def make_layer(origin=Origin.OPTION, **texts):
     return {
         name.replace("_", "-"): RawSetting(texts=(text,), origin=origin, where=f"option {name}")
         for name, text in texts.items()
     }
 
 
-def resolved(text, before=None, **options):
-    return resolve_targets(before or {}, read_policy_text(text, "ci3.yml"), given(**options))
+def resolve(text, inputs=None, **options):
+    return resolve_targets(inputs or {}, read_policy_text(text, "ci3.yml"), make_layer(**options))
 
 
-def refused(text, **options):
+def refuse(text, **options):
     with pytest.raises(SettingsError) as caught:
-        resolved(text, **options)
+        resolve(text, **options)
     assert caught.value.exit_code is ExitCode.USAGE
     return caught.value
 
 
-def targets(*lines):
+def format_targets(*lines):
     return "targets:\n" + "".join(f"- {{{line}}}\n" for line in lines)
 
 
 def test_without_targets_there_is_one():
-    (settings,) = resolved("bucket: my-site\nkeep-count: 3\n", keep_daily="7")
+    (settings,) = resolve("bucket: my-site\nkeep-count: 3\n", keep_daily="7")
 
     assert (settings.bucket, settings.keep_count, settings.keep_daily) == ("my-site", 3, 7)
     assert not settings.has_targets
 
 
 def test_without_a_policy_file_there_is_one():
-    (settings,) = resolve_targets({}, PolicyFile(), given(bucket="my-site"))
+    (settings,) = resolve_targets({}, PolicyFile(), make_layer(bucket="my-site"))
 
     assert (settings.bucket, settings.has_targets) == ("my-site", False)
 
 
-def test_targets_stand_in_their_order_and_know_that_they_are_targets():
-    found = resolved(targets("bucket: b-site", "bucket: a-site", "bucket: c-site"))
+def test_targets_keep_their_order_and_are_marked_as_targets():
+    targets = resolve(format_targets("bucket: b-site", "bucket: a-site", "bucket: c-site"))
 
-    assert [settings.bucket for settings in found] == ["b-site", "a-site", "c-site"]
-    assert all(settings.has_targets for settings in found)
-    (alone,) = resolved(targets("bucket: a-site"))
+    assert [settings.bucket for settings in targets] == ["b-site", "a-site", "c-site"]
+    assert all(settings.has_targets for settings in targets)
+    (alone,) = resolve(format_targets("bucket: a-site"))
     assert alone.has_targets
 
 
@@ -67,39 +67,40 @@ LAYERS = [
 
 
 @pytest.mark.parametrize(("default", "own", "option", "value"), LAYERS)
-def test_option_goes_before_the_targets_own_and_that_before_the_defaults(
+def test_option_overrides_the_target_and_the_target_overrides_the_defaults(
     default, own, option, value
 ):
-    text = f"defaults:\n  keep-daily: {default}\n{targets(f'bucket: a-site, keep-daily: {own}')}"
+    target = format_targets(f"bucket: a-site, keep-daily: {own}")
+    text = f"defaults:\n  keep-daily: {default}\n{target}"
 
-    (settings,) = resolved(text, keep_daily=option)
+    (settings,) = resolve(text, keep_daily=option)
 
     assert settings.keep_daily == value
 
 
-def test_what_comes_before_the_policy_file_gives_way_to_all_of_it():
-    before = given(Origin.INPUT, keep_daily="1", keep_weekly="1")
-    text = f"defaults: {{keep-daily: 2}}\n{targets('bucket: a-site')}"
+def test_policy_file_overrides_inputs():
+    inputs = make_layer(Origin.INPUT, keep_daily="1", keep_weekly="1")
+    text = f"defaults: {{keep-daily: 2}}\n{format_targets('bucket: a-site')}"
 
-    (settings,) = resolved(text, before)
+    (settings,) = resolve(text, inputs)
 
     assert (settings.keep_daily, settings.keep_weekly) == (2, 1)
 
 
-def test_a_targets_own_value_is_no_other_targets():
-    first_target, second_target = resolved(
+def test_value_of_a_target_does_not_apply_to_others():
+    first_target, second_target = resolve(
         f"defaults: {{keep-count: 3, protect: [all]}}\n"
-        f"{targets('bucket: a-site, keep-count: 9, protect: [one]', 'bucket: b-site')}"
+        f"{format_targets('bucket: a-site, keep-count: 9, protect: [one]', 'bucket: b-site')}"
     )
 
     assert (first_target.keep_count, first_target.protect) == (9, ("all", "one"))
     assert (second_target.keep_count, second_target.protect) == (3, ("all",))
 
 
-def test_what_is_protected_and_live_adds_up_over_defaults_target_and_option():
-    (settings,) = resolved(
+def test_protect_and_live_from_of_all_layers_are_combined():
+    (settings,) = resolve(
         "defaults: {protect: [a], live-from: [branches]}\n"
-        f"{targets('bucket: a-site, protect: [b], live-from: [branches, cloudfront]')}",
+        f"{format_targets('bucket: a-site, protect: [b], live-from: [branches, cloudfront]')}",
         protect="c",
         live_from="cloudfront\nssm:/live",
     )
@@ -113,8 +114,8 @@ def test_what_is_protected_and_live_adds_up_over_defaults_target_and_option():
 
 
 def test_plan_records_where_each_targets_value_came_from():
-    two = targets("bucket: a-site, keep-daily: 7", "bucket: b-site")
-    first_target, second_target = resolved(f"defaults: {{keep-count: 3}}\n{two}", keep_weekly="4")
+    two = format_targets("bucket: a-site, keep-daily: 7", "bucket: b-site")
+    first_target, second_target = resolve(f"defaults: {{keep-count: 3}}\n{two}", keep_weekly="4")
 
     weekly = {"keep-weekly": PolicyEntry(value=4, origin=Origin.OPTION)}
     count = {"keep-count": PolicyEntry(value=3, origin=Origin.POLICY_FILE)}
@@ -126,23 +127,23 @@ def test_plan_records_where_each_targets_value_came_from():
 
 
 def test_bucket_may_be_given_once_for_all_targets():
-    found = resolved(targets("prefix: a", "prefix: b"), bucket="my-site")
+    targets = resolve(format_targets("prefix: a", "prefix: b"), bucket="my-site")
 
-    assert [(settings.bucket, settings.prefix) for settings in found] == [
+    assert [(settings.bucket, settings.prefix) for settings in targets] == [
         ("my-site", "a/"),
         ("my-site", "b/"),
     ]
 
 
 def test_target_without_a_bucket_is_named():
-    error = refused(targets("bucket: a-site", "prefix: b"))
+    error = refuse(format_targets("bucket: a-site", "prefix: b"))
 
     assert error.message.startswith("ci3.yml")
     assert numbers_in(error.message) == [3, 2]
     assert "--bucket-name" in error.hint
 
 
-TWO = targets("bucket: a-site", "bucket: b-site")
+TWO = format_targets("bucket: a-site", "bucket: b-site")
 
 
 @pytest.mark.parametrize(
@@ -159,14 +160,14 @@ TWO = targets("bucket: a-site", "bucket: b-site")
         ("out/", ["out/", "out/"]),
     ],
 )
-def test_each_of_several_targets_has_a_journal_of_its_own(journal, numbered):
-    assert [settings.journal_file for settings in resolved(TWO, journal_file=journal)] == numbered
+def test_each_of_several_targets_has_a_separate_journal(journal, numbered):
+    assert [settings.journal_file for settings in resolve(TWO, journal_file=journal)] == numbered
     text = f"defaults: {{journal-file: '{journal}'}}\n{TWO}"
-    assert [settings.journal_file for settings in resolved(text)] == numbered
+    assert [settings.journal_file for settings in resolve(text)] == numbered
 
 
 def test_only_target_keeps_the_journals_name():
-    (settings,) = resolved(targets("bucket: a-site"), journal_file="journal.jsonl")
+    (settings,) = resolve(format_targets("bucket: a-site"), journal_file="journal.jsonl")
 
     assert settings.journal_file == "journal.jsonl"
 
@@ -193,8 +194,8 @@ SAME_FOLDER = [
 
 
 @pytest.mark.parametrize(("first_target", "second_target"), SAME_FOLDER)
-def test_two_targets_that_are_one_folder_are_refused(first_target, second_target):
-    error = refused(targets("bucket: another", first_target, second_target))
+def test_two_targets_for_the_same_folder_are_refused(first_target, second_target):
+    error = refuse(format_targets("bucket: another", first_target, second_target))
 
     assert numbers_in(error.message) == [2, 3, 3, 4]
     assert error.message.count("s3://a-site/") == 2
@@ -224,9 +225,9 @@ def test_two_targets_that_are_one_folder_are_refused(first_target, second_target
         ("bucket: a-site, prefix: x, match: a-.*", "bucket: a-site, prefix: x/, match: .*-a"),
     ],
 )
-def test_two_targets_that_are_apart_are_accepted(first_target, second_target):
-    assert len(resolved(targets(first_target, second_target))) == 2
-    assert len(resolved(targets(second_target, first_target))) == 2
+def test_two_separate_targets_are_accepted(first_target, second_target):
+    assert len(resolve(format_targets(first_target, second_target))) == 2
+    assert len(resolve(format_targets(second_target, first_target))) == 2
 
 
 OTHER_ENGINE = (
@@ -237,33 +238,33 @@ OTHER_ENGINE = (
 
 @pytest.mark.parametrize("engine", ["lifecycle", "auto"])
 def test_targets_of_one_folder_with_another_engine_are_refused(engine):
-    error = refused(OTHER_ENGINE.format(engine=engine))
+    error = refuse(OTHER_ENGINE.format(engine=engine))
 
     assert numbers_in(error.message) == [1, 2, 2, 3]
     assert "direct" in error.message
 
 
-def test_folder_in_a_deployment_of_either_target_of_one_folder_is_refused():
-    text = targets(
+def test_target_in_a_deployment_of_either_target_of_one_folder_is_refused():
+    text = format_targets(
         "bucket: a-site, match: a-.*", "bucket: a-site, match: b-.*", "bucket: a-site, prefix: b-1"
     )
 
-    error = refused(text)
+    error = refuse(text)
 
     assert numbers_in(error.message) == [3, 4, 2, 3]
     assert "'b-1'" in error.message
 
 
-def test_option_that_moves_a_target_is_refused():
-    error = refused(TWO, bucket="a-site")
+def test_option_that_changes_the_bucket_of_a_target_is_refused():
+    error = refuse(TWO, bucket="a-site")
 
     assert numbers_in(error.message) == [3, 2]
     assert error.message.count("bucket") == 2
 
 
-def test_option_may_say_what_the_file_leaves_open():
+def test_option_may_set_what_the_file_does_not():
     text = "targets:\n- {prefix: a}\n- {prefix: b}\n"
-    urls = [settings.url for settings in resolved(text, bucket="a-site")]
+    urls = [settings.url for settings in resolve(text, bucket="a-site")]
     assert urls == ["s3://a-site/a/", "s3://a-site/b/"]
 
 
@@ -278,25 +279,25 @@ def test_option_may_say_what_the_file_leaves_open():
         ("bucket: a-site, protect: [main]", "bucket: a-site, prefix: main", "main"),
     ],
 )
-def test_target_in_what_another_one_takes_for_a_deployment_is_refused(outer, inner, folder):
-    error = refused(targets(outer, inner))
+def test_target_in_a_possible_deployment_of_another_is_refused(outer, inner, folder):
+    error = refuse(format_targets(outer, inner))
 
     assert numbers_in(error.message) == [2, 3, 1, 2]
     assert repr(folder) in error.message
     assert (numbers_in(error.hint), repr(folder) in error.hint) == ([1, 2], True)
-    assert numbers_in(refused(targets(inner, outer)).message) == [1, 2, 2, 3]
+    assert numbers_in(refuse(format_targets(inner, outer)).message) == [1, 2, 2, 3]
 
 
 def test_match_that_an_option_sets_counts_for_nested_targets():
-    nested = targets("bucket: a-site, match: 'pr-.*'", "bucket: a-site, prefix: main")
+    nested = format_targets("bucket: a-site, match: 'pr-.*'", "bucket: a-site, prefix: main")
 
-    assert len(resolved(nested)) == 2
-    assert "'main'" in refused(nested, match=".*").message
+    assert len(resolve(nested)) == 2
+    assert "'main'" in refuse(nested, match=".*").message
 
 
-def test_folder_between_two_targets_is_looked_for_at_every_depth():
-    error = refused(
-        targets(
+def test_nested_targets_are_found_at_every_depth():
+    error = refuse(
+        format_targets(
             "bucket: a-site, match: x",
             "bucket: a-site, prefix: a/b",
             "bucket: a-site, prefix: a/b/c/d",
@@ -306,25 +307,25 @@ def test_folder_between_two_targets_is_looked_for_at_every_depth():
     assert "'c'" in error.message
 
 
-def test_prefix_in_an_error_does_not_write_to_the_screen():
-    error = refused(targets('bucket: a-site, prefix: "\\e[2J"', "bucket: a-site"))
+def test_prefix_in_an_error_is_escaped():
+    error = refuse(format_targets('bucket: a-site, prefix: "\\e[2J"', "bucket: a-site"))
 
     assert "\\x1b[2J" in error.message
     assert "\x1b" not in error.message + error.hint
 
 
 def test_messages_are_the_golden_ones():
-    nested = targets("bucket: a-site", "bucket: a-site, prefix: main")
+    nested = format_targets("bucket: a-site", "bucket: a-site, prefix: main")
     files = [
         *(
-            targets("bucket: another", first_target, second_target)
+            format_targets("bucket: another", first_target, second_target)
             for first_target, second_target in SAME_FOLDER
         ),
         OTHER_ENGINE.format(engine="auto"),
         nested,
-        targets("bucket: a-site", "prefix: b"),
+        format_targets("bucket: a-site", "prefix: b"),
     ]
-    moved = refused(TWO, bucket="a-site")
+    moved = refuse(TWO, bucket="a-site")
     assert_messages(
-        __file__, [*((file, refused(file)) for file in files), ("moved by an option", moved)]
+        __file__, [*((file, refuse(file)) for file in files), ("moved by an option", moved)]
     )

@@ -1,4 +1,4 @@
-"""What is suggested for names that are not settings."""
+"""Suggestions for unknown names of settings, options and commands."""
 
 import pytest
 
@@ -27,7 +27,7 @@ OPTIONS = ["--yes", "--bucket-name", "--bucket", "--keep-count", "--keep-within"
         ("Live_From", "live-from"),
     ],
 )
-def test_setting_that_was_meant_is_named(name, setting):
+def test_similar_setting_is_suggested(name, setting):
     with pytest.raises(SettingsError) as caught:
         refuse_unknown(name, "input x", SETTINGS_BY_NAME)
     assert f"{name!r}" in caught.value.message
@@ -37,14 +37,14 @@ def test_setting_that_was_meant_is_named(name, setting):
 @pytest.mark.parametrize(
     ("name", "value"), [("dry-run", "plan"), ("DRY_RUN", "plan"), ("force", "apply")]
 )
-def test_mode_is_named_for_names_of_other_tools(name, value):
+def test_mode_is_suggested_for_names_of_other_tools(name, value):
     with pytest.raises(SettingsError) as caught:
         refuse_unknown(name, "input x", SETTINGS_BY_NAME)
     assert f"mode: {value}" in caught.value.message
 
 
 @pytest.mark.parametrize("name", ["xyz", "q", "mode", "dry-run"])
-def test_nothing_is_suggested_that_is_not_known_there(name):
+def test_setting_that_is_no_policy_key_is_not_suggested(name):
     with pytest.raises(SettingsError) as caught:
         refuse_unknown(name, "policy.yml, line 1", POLICY_KEYS)
     assert caught.value.message.count(".") == 2
@@ -61,7 +61,7 @@ def test_nothing_is_suggested_that_is_not_known_there(name):
         ("--s3-bucket", "--bucket"),
     ],
 )
-def test_option_that_was_meant_is_named(option, suggested):
+def test_similar_option_is_suggested(option, suggested):
     assert suggested in suggest_option(option, OPTIONS)
 
 
@@ -90,7 +90,7 @@ def test_names_of_other_tools_lead_to_settings():
         ("undo", "restore"),
     ],
 )
-def test_command_that_was_meant_is_named(name, command):
+def test_similar_command_is_suggested(name, command):
     assert command in suggest_command(name)
 
 

@@ -178,7 +178,7 @@ def test_hostile_name_loads_unchanged(name):
     assert loaded.decisions[1].reasons[0].message == name
 
 
-def test_published_schema_is_the_readers():
+def test_published_schema_is_up_to_date():
     assert build_plan_schema() == json.dumps(SCHEMA, indent=2) + "\n"
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
