@@ -69,7 +69,7 @@ def test_bucket_is_cleaned_up_with_its_name_in_the_path(site: Bucket, options, f
 
 
 @pytest.fixture
-def hosts(monkeypatch) -> None:
+def loopback_hosts(monkeypatch) -> None:
     """Resolve all names that end in s3.test to loopback."""
     resolve = socket.getaddrinfo
 
@@ -80,17 +80,17 @@ def hosts(monkeypatch) -> None:
 
 
 @pytest.fixture
-def virtual_site(hosts) -> Iterator[MemorySite]:
+def virtual_site(loopback_hosts) -> Iterator[MemorySite]:
     """Return a bucket of an S3 server that refuses path-style requests."""
     site = MemorySite()
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         bucket, _, host = request.headers["Host"].partition(".")
         if not host.startswith("s3.test:"):
             return Answer(status=403, body=error("SecondLevelDomainForbidden").encode())
         return site.answer(replace(request, target=f"/{bucket}{request.target}"))
 
-    with serve_proxy(FaultProxy(answer)) as proxy:
+    with serve_proxy(FaultProxy(respond)) as proxy:
         site.proxy, site.endpoint_url = proxy, proxy.url.replace("127.0.0.1", "s3.test")
         yield site
 
@@ -151,7 +151,7 @@ def test_refused_path_style_suggests_the_virtual_style(
     assert virtual_site.content()
 
 
-def test_request_goes_to_the_buckets_own_host(proxy: FaultProxy, hosts) -> None:
+def test_request_goes_to_the_buckets_own_host(proxy: FaultProxy, loopback_hosts) -> None:
     proxy.answer("GET", "list-type=2", listing(folders=()))
     url = proxy.url.replace("127.0.0.1", "s3.test")
 

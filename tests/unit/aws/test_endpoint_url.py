@@ -61,7 +61,7 @@ def test_endpoint_urls_of_other_services_are_refused_and_not_shown(
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("command", ["plan-cleanup", "cleanup", "doctor", "list-deployments"])
-def test_commands_refuse_it_before_any_request(
+def test_commands_refuse_the_endpoint_url_before_any_request(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys, source: str, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -24,7 +24,7 @@ def test_thread_with_a_slot_needs_no_second() -> None:
     assert is_free(limit)
 
 
-def test_interrupted_thread_frees_what_it_holds() -> None:
+def test_interrupted_thread_frees_its_slots() -> None:
     limit = RequestLimit(2)
     with suppress(KeyboardInterrupt), limit.hold(2):
         assert not is_free(limit)

@@ -33,14 +33,14 @@ def format_targets(*lines):
     return "targets:\n" + "".join(f"- {{{line}}}\n" for line in lines)
 
 
-def test_without_targets_there_is_one():
+def test_file_without_targets_has_one_target():
     (settings,) = resolve("bucket: my-site\nkeep-count: 3\n", keep_daily="7")
 
     assert (settings.bucket, settings.keep_count, settings.keep_daily) == ("my-site", 3, 7)
     assert not settings.has_targets
 
 
-def test_without_a_policy_file_there_is_one():
+def test_run_without_a_policy_file_has_one_target():
     (settings,) = resolve_targets({}, PolicyFile(), make_layer(bucket="my-site"))
 
     assert (settings.bucket, settings.has_targets) == ("my-site", False)
@@ -51,8 +51,8 @@ def test_targets_keep_their_order_and_are_marked_as_targets():
 
     assert [settings.bucket for settings in targets] == ["b-site", "a-site", "c-site"]
     assert all(settings.has_targets for settings in targets)
-    (alone,) = resolve(format_targets("bucket: a-site"))
-    assert alone.has_targets
+    (only_target,) = resolve(format_targets("bucket: a-site"))
+    assert only_target.has_targets
 
 
 LAYERS = [
@@ -114,8 +114,10 @@ def test_protect_and_live_from_of_all_layers_are_combined():
 
 
 def test_plan_records_where_each_targets_value_came_from():
-    two = format_targets("bucket: a-site, keep-daily: 7", "bucket: b-site")
-    first_target, second_target = resolve(f"defaults: {{keep-count: 3}}\n{two}", keep_weekly="4")
+    targets_text = format_targets("bucket: a-site, keep-daily: 7", "bucket: b-site")
+    first_target, second_target = resolve(
+        f"defaults: {{keep-count: 3}}\n{targets_text}", keep_weekly="4"
+    )
 
     weekly = {"keep-weekly": PolicyEntry(value=4, origin=Origin.OPTION)}
     count = {"keep-count": PolicyEntry(value=3, origin=Origin.POLICY_FILE)}

@@ -93,7 +93,7 @@ def test_hostile_text_is_shown_on_one_line(text, shown):
 
 
 @given(st.text())
-def test_shown_text_moves_no_cursor_and_starts_no_line(text):
+def test_escaped_text_has_no_control_character_or_line_break(text):
     shown = escape_control_chars(text)
 
     assert len(shown.splitlines()) <= 1

@@ -11,7 +11,7 @@ from tests.support.builders import make_object
 from tests.support.s3.answers import delete_result, error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
-from tests.unit.aws.deletion.test_writer import writer
+from tests.unit.aws.deletion.test_writer import open_writer
 
 
 def make_guarded_writer(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
@@ -19,7 +19,7 @@ def make_guarded_writer(bucket: Bucket, proxy: FaultProxy) -> BucketWriter:
     proxy.answer_with(
         "POST", "delete", lambda request: delete_result([], [(request.batch_keys[0], "NoSuchKey")])
     )
-    bucket_writer = writer(bucket)
+    bucket_writer = open_writer(bucket)
     assert bucket_writer.probe_conditional_deletes("", Versioning.ENABLED).guard is DeleteGuard.ETAG
     proxy.requests.clear()
     return bucket_writer

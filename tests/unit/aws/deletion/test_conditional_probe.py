@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 DISABLED, ENABLED = Versioning.DISABLED, Versioning.ENABLED
 
 
-def writer(bucket: Bucket) -> BucketWriter:
+def open_writer(bucket: Bucket) -> BucketWriter:
     reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
     return reader.open_writer()
 
 
 def probe(bucket: Bucket, versioning: Versioning = DISABLED) -> GuardProbe:
-    return writer(bucket).probe_conditional_deletes("previews/", versioning)
+    return open_writer(bucket).probe_conditional_deletes("previews/", versioning)
 
 
 def honor_in_batches(proxy: FaultProxy, code: str = "NoSuchKey", plain: str = "") -> None:
@@ -83,7 +83,7 @@ def test_s3_that_ignores_conditions_in_batches_guards_only_single_requests(site:
 def test_single_request_guard_sends_batches_without_a_condition(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     bucket_writer.probe_conditional_deletes("", DISABLED)
     proxy.requests.clear()
     outcomes = bucket_writer.delete_objects([make_object("a/x", etag=""), make_object("a/\x01")])
@@ -120,7 +120,7 @@ def test_reasons_are_the_golden_ones(site: Bucket, proxy: FaultProxy, pauses: li
     cases = [("batches ignore conditions", probe(site).reason)]
     for status, body in NO_GUARD:
         proxy.forget_rules()
-        reason = probe_without_guard(writer(site), proxy, status, body).reason
+        reason = probe_without_guard(open_writer(site), proxy, status, body).reason
         cases.append((f"{status} {body}", reason))
     assert_messages(__file__, cases)
 
@@ -129,7 +129,7 @@ def test_reasons_are_the_golden_ones(site: Bucket, proxy: FaultProxy, pauses: li
 def test_response_that_does_not_prove_conditions_gives_no_guard(
     site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str
 ) -> None:
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     result = probe_without_guard(bucket_writer, proxy, status, body)
     assert result.guard is DeleteGuard.NONE
     assert ("s3:GetObject" in words_in(result.reason)) is (status == 403)
@@ -173,7 +173,7 @@ def test_batches_stay_in_use_if_the_server_rejects_conditions_in_them(
         return delete_result(request.batch_keys)
 
     proxy.answer_with("POST", "delete", respond)
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     bucket_writer.probe_conditional_deletes("", DISABLED)
     proxy.forget_rules()
     proxy.requests.clear()
@@ -222,7 +222,7 @@ def test_batches_may_fall_back_to_single_requests_if_conditions_are_ignored(
 ) -> None:
     """If a batch of two keys is rejected, each key is deleted by a single request."""
     proxy.answer("DELETE", "ci3-probe", status=204)
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     assert bucket_writer.probe_conditional_deletes("", DISABLED).guard is DeleteGuard.NONE
     proxy.answer("POST", "delete", error("InvalidRequest"), status=400)
     outcomes = bucket_writer.delete_objects([make_object("a/x"), make_object("a/y")])
@@ -246,7 +246,7 @@ def test_policy_that_requires_conditions_does_not_fail_the_probe(
 def test_probe_requests_are_concurrent_unless_they_may_create_markers(
     site: Bucket, proxy: FaultProxy, slots: int, versioning: Versioning
 ) -> None:
-    """With versioning, there are no unconditional requests, and requests are sequential."""
+    """Unless versioning is disabled, no request is unconditional, and requests are sequential."""
     expected = slots if versioning is DISABLED else 1
     meter, handle = ConcurrencyMeter(), proxy.handle
 
@@ -259,7 +259,7 @@ def test_probe_requests_are_concurrent_unless_they_may_create_markers(
     proxy.handle = handle_metered
     honor_in_batches(proxy)
     assert (
-        writer(site).probe_conditional_deletes("", versioning, BoundedSemaphore(slots)).guard
+        open_writer(site).probe_conditional_deletes("", versioning, BoundedSemaphore(slots)).guard
         is DeleteGuard.ETAG
     )
     assert meter.maximum == expected
@@ -273,11 +273,11 @@ def test_probe_requests_are_concurrent_unless_they_may_create_markers(
     assert len(requests) == (4 if versioning is DISABLED else 2)
 
 
-def test_store_without_batches_that_honours_conditions_has_the_full_guard(
+def test_store_without_batches_that_honors_conditions_has_the_full_guard(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     proxy.answer("POST", "delete", error("NotImplemented"), status=501)
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     result = bucket_writer.probe_conditional_deletes("", DISABLED)
     assert result.guard is DeleteGuard.ETAG
     site.put("a/x")
@@ -290,15 +290,15 @@ def test_store_without_batches_that_honours_conditions_has_the_full_guard(
 
 def test_marker_created_despite_the_condition_is_removed(site: Bucket, proxy: FaultProxy) -> None:
     site.enable_versioning()  # the in-process S3 ignores conditions in batches
-    proxy.rewrite("POST", "delete", _with_marker)
+    proxy.rewrite("POST", "delete", _add_marker)
     assert probe(site, ENABLED).guard is DeleteGuard.NONE
     (batch,), removal = proxy.find_requests("POST"), proxy.find_requests("DELETE")[-1]
     assert re.search(f"/{re.escape(batch.batch_keys[0])}[?].*versionId=m1", removal.target)
 
 
 def test_marker_that_cannot_be_removed_is_reported(site: Bucket, proxy: FaultProxy) -> None:
-    made = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
-    proxy.answer("DELETE", "ci3-probe", status=204, headers=made)
+    marker_headers = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
+    proxy.answer("DELETE", "ci3-probe", status=204, headers=marker_headers)
     proxy.answer("DELETE", "versionId=m1", error("AccessDenied"), status=403)
     result = probe(site, ENABLED)
     assert result.guard is DeleteGuard.NONE
@@ -307,7 +307,7 @@ def test_marker_that_cannot_be_removed_is_reported(site: Bucket, proxy: FaultPro
     assert {key, "AccessDenied"} <= words_in(result.reason)
 
 
-def _with_marker(body: bytes) -> bytes:
+def _add_marker(body: bytes) -> bytes:
     marker = b"<DeleteMarkerVersionId>m1</DeleteMarkerVersionId><DeleteMarker>true</DeleteMarker>"
     return re.sub(b"(</Key>).*?(</Deleted>)", rb"\1" + marker + rb"\2", body, flags=re.DOTALL)
 

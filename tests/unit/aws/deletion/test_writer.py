@@ -17,13 +17,13 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 
-def writer(bucket: Bucket) -> BucketWriter:
+def open_writer(bucket: Bucket) -> BucketWriter:
     reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
     return reader.open_writer()
 
 
 def delete(bucket: Bucket, *keys: str) -> dict[str, KeyOutcome]:
-    return dict(writer(bucket).delete_objects([make_object(key) for key in keys]))
+    return dict(open_writer(bucket).delete_objects([make_object(key) for key in keys]))
 
 
 def test_batch_deletes_only_the_named_keys(site: Bucket, proxy: FaultProxy) -> None:
@@ -124,7 +124,7 @@ def test_probe_response_with_another_key_stops_the_run(site: Bucket, proxy: Faul
     proxy.answer("DELETE", "", error("NoSuchKey"), status=404)
     proxy.answer("POST", "delete", delete_result(["v1/x"]))
     with pytest.raises(AccessError, match="'v1/x'"):
-        writer(site).probe_conditional_deletes("", Versioning.ENABLED)
+        open_writer(site).probe_conditional_deletes("", Versioning.ENABLED)
 
 
 def test_key_with_a_line_break_is_deleted_by_a_single_request(
@@ -158,8 +158,8 @@ def test_error_of_a_key_decides_its_outcome(  # noqa: PLR0917 - a table's column
     proxy.answer("POST", "delete", delete_result(["a/x"], [("a/y", code)]))
     outcomes = delete(site, "a/x", "a/y")
     assert outcomes["a/x"].outcome is ObjectOutcome.DELETED
-    failed = outcomes["a/y"]
-    assert (failed.outcome, failed.can_retry, failed.should_stop_run) == (
+    failed_outcome = outcomes["a/y"]
+    assert (failed_outcome.outcome, failed_outcome.can_retry, failed_outcome.should_stop_run) == (
         outcome,
         can_retry,
         stops_run,
@@ -275,7 +275,7 @@ def test_store_without_batches_gets_one_batch_and_then_single_requests(
     site.deploy("a", days=1, files=30)
     site.put("b/x")
     proxy.answer("POST", "delete", error(code), status=status)
-    bucket_writer, keys = writer(site), sorted(site.keys() - {"b/x"})
+    bucket_writer, keys = open_writer(site), sorted(site.keys() - {"b/x"})
     for part in (keys[:20], keys[20:]):
         outcomes = bucket_writer.delete_objects([make_object(key) for key in part])
         assert {key: outcome.outcome for key, outcome in outcomes.items()} == dict.fromkeys(
@@ -289,7 +289,7 @@ def test_store_without_batches_gets_one_batch_and_then_single_requests(
 def test_error_after_a_successful_batch_does_not_end_batches(
     site: Bucket, proxy: FaultProxy
 ) -> None:
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     bucket_writer.delete_objects([make_object("a/x")])
     proxy.answer("POST", "delete", error("MalformedXML"), status=400)
     assert bucket_writer.delete_objects([make_object("a/y")])["a/y"].outcome is ObjectOutcome.FAILED
@@ -322,7 +322,7 @@ def test_server_that_requires_an_md5_gets_it_from_then_on(
     for key in ("a/x", "a/y"):
         site.put(key)
     proxy.answer("POST", "delete", body, status=400, nth=1)
-    bucket_writer = writer(site)
+    bucket_writer = open_writer(site)
     for key in ("a/x", "a/y"):
         assert (
             bucket_writer.delete_objects([make_object(key)])[key].outcome is ObjectOutcome.DELETED
@@ -359,17 +359,17 @@ def test_aborting_an_upload_has_an_outcome(  # noqa: PLR0917 - a table's columns
     site: Bucket, proxy: FaultProxy, pauses: list[float], status: int, body: str, outcome: str
 ) -> None:
     proxy.answer("DELETE", "/a/x[?].*uploadId=u1", body, status=status)
-    assert writer(site).abort_upload("a/x", "u1").outcome == outcome
+    assert open_writer(site).abort_upload("a/x", "u1").outcome == outcome
 
 
 def test_lost_response_to_an_abort_is_unknown(
     site: Bucket, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     proxy.drop("DELETE", ".")
-    assert writer(site).abort_upload("a/x", "u1").outcome is ObjectOutcome.UNKNOWN
+    assert open_writer(site).abort_upload("a/x", "u1").outcome is ObjectOutcome.UNKNOWN
 
 
 def test_abort_without_an_upload_id_is_not_sent(site: Bucket, proxy: FaultProxy) -> None:
     with pytest.raises(GateError):
-        writer(site).abort_upload("a/x", "")
+        open_writer(site).abort_upload("a/x", "")
     assert proxy.requests == []

@@ -20,22 +20,26 @@ def list_uploads(bucket: Bucket, prefix: str = "a/") -> list[UnfinishedUpload]:
     return [upload for page in make_reader(bucket).list_uploads(prefix) for upload in page]
 
 
-def format_upload(key: str, number: str = "u1", *, when: str = TIME) -> str:
+def format_upload(key: str, upload_id: str = "u1", *, initiated_at: str = TIME) -> str:
     return (
-        f"<Upload><Key>{key}</Key><UploadId>{number}</UploadId><Initiated>{when}</Initiated>"
+        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId><Initiated>{initiated_at}</Initiated>"
         "</Upload>"
     )
 
 
 def format_page(
-    *entries: str, more: str = "false", key: str = "", number: str = "", encoding: str = ""
+    *entries: str,
+    is_truncated: str = "false",
+    key: str = "",
+    upload_id: str = "",
+    encoding: str = "",
 ) -> str:
     markers = f"<NextKeyMarker>{key}</NextKeyMarker>" if key else ""
-    markers += f"<NextUploadIdMarker>{number}</NextUploadIdMarker>" if number else ""
+    markers += f"<NextUploadIdMarker>{upload_id}</NextUploadIdMarker>" if upload_id else ""
     encoded = f"<EncodingType>{encoding}</EncodingType>" if encoding else ""
     return (
-        f"<ListMultipartUploadsResult {NAMESPACE}><IsTruncated>{more}</IsTruncated>{markers}"
-        f"{encoded}{''.join(entries)}</ListMultipartUploadsResult>"
+        f"<ListMultipartUploadsResult {NAMESPACE}><IsTruncated>{is_truncated}</IsTruncated>"
+        f"{markers}{encoded}{''.join(entries)}</ListMultipartUploadsResult>"
     )
 
 
@@ -100,7 +104,9 @@ def test_upload_may_belong_to_every_deployment_that_its_key_can_mean(
 
 
 def test_next_page_starts_at_the_markers_of_the_last_one(site: Bucket, proxy: FaultProxy) -> None:
-    pages = format_page(format_upload("a/x"), more="true", key="a/%26", number="u1", encoding="url")
+    pages = format_page(
+        format_upload("a/x"), is_truncated="true", key="a/%26", upload_id="u1", encoding="url"
+    )
     proxy.answer("GET", "uploads", pages)
     proxy.answer(
         "GET", "key-marker=a%2F%26.*upload-id-marker=u1", format_page(format_upload("a/y", "u2"))
@@ -112,7 +118,7 @@ def test_next_page_starts_at_the_markers_of_the_last_one(site: Bucket, proxy: Fa
 
 
 def test_last_page_may_have_markers(site: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "uploads", format_page(format_upload("a/x"), key="a/x", number="u1"))
+    proxy.answer("GET", "uploads", format_page(format_upload("a/x"), key="a/x", upload_id="u1"))
     assert [upload.key for upload in list_uploads(site)] == ["a/x"]
     assert len(proxy.requests) == 1
 
@@ -121,12 +127,12 @@ WRONG_PAGES = {
     "a login page": HTML,
     "another listing": "<ListVersionsResult/>",
     "no content": "<ListMultipartUploadsResult/>",
-    "no marker": format_page(format_upload("a/x"), more="true"),
-    "oddly more": format_page(format_upload("a/x"), more="TRUE"),
-    "a loop": format_page(format_upload("a/x"), more="true", key="a/x", number="u1"),
+    "no marker": format_page(format_upload("a/x"), is_truncated="true"),
+    "oddly more": format_page(format_upload("a/x"), is_truncated="TRUE"),
+    "a loop": format_page(format_upload("a/x"), is_truncated="true", key="a/x", upload_id="u1"),
     "outside": format_page(format_upload("b/x")),
-    "no time zone": format_page(format_upload("a/x", when=TIME[:-1])),
-    "time": format_page(format_upload("a/x", when="1999-01-01T00:00:00Z")),
+    "no time zone": format_page(format_upload("a/x", initiated_at=TIME[:-1])),
+    "time": format_page(format_upload("a/x", initiated_at="1999-01-01T00:00:00Z")),
     "no id": format_page("<Upload><Key>a/x</Key></Upload>"),
 }
 
@@ -153,7 +159,9 @@ def test_messages_are_the_golden_ones(site: Bucket, proxy: FaultProxy) -> None:
 
 
 def test_truncated_page_without_a_key_marker_is_an_error(site: Bucket, proxy: FaultProxy) -> None:
-    proxy.answer("GET", "uploads", format_page(format_upload("a/x"), more="true", number="u1"))
+    proxy.answer(
+        "GET", "uploads", format_page(format_upload("a/x"), is_truncated="true", upload_id="u1")
+    )
     with pytest.raises(ListingError, match=f"s3://{site.name}/a/"):
         list_uploads(site)
     assert len(proxy.requests) == 1

@@ -25,25 +25,31 @@ def make_remover(bucket: Bucket) -> VersionRemover:
     return make_reader(bucket).open_version_remover()
 
 
-def format_version(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
+def format_version(
+    key: str, version_id: str, *, modified_at: str = TIME, latest: str = "false"
+) -> str:
     return (
-        f"<Version><Key>{key}</Key><VersionId>{number}</VersionId><IsLatest>{latest}</IsLatest>"
-        f'<LastModified>{when}</LastModified><ETag>"e"</ETag><Size>1</Size></Version>'
+        f"<Version><Key>{key}</Key><VersionId>{version_id}</VersionId><IsLatest>{latest}</IsLatest>"
+        f'<LastModified>{modified_at}</LastModified><ETag>"e"</ETag><Size>1</Size></Version>'
     )
 
 
-def format_marker(key: str, number: str, *, when: str = TIME, latest: str = "false") -> str:
+def format_marker(
+    key: str, version_id: str, *, modified_at: str = TIME, latest: str = "false"
+) -> str:
     return (
-        f"<DeleteMarker><Key>{key}</Key><VersionId>{number}</VersionId>"
-        f"<IsLatest>{latest}</IsLatest><LastModified>{when}</LastModified></DeleteMarker>"
+        f"<DeleteMarker><Key>{key}</Key><VersionId>{version_id}</VersionId>"
+        f"<IsLatest>{latest}</IsLatest><LastModified>{modified_at}</LastModified></DeleteMarker>"
     )
 
 
-def format_page(*entries: str, more: str = "false", key: str = "", number: str = "") -> str:
+def format_page(
+    *entries: str, is_truncated: str = "false", key: str = "", version_id: str = ""
+) -> str:
     markers = f"<NextKeyMarker>{key}</NextKeyMarker>" if key else ""
-    markers += f"<NextVersionIdMarker>{number}</NextVersionIdMarker>" if number else ""
+    markers += f"<NextVersionIdMarker>{version_id}</NextVersionIdMarker>" if version_id else ""
     return (
-        f"<ListVersionsResult {NAMESPACE}><IsTruncated>{more}</IsTruncated>{markers}"
+        f"<ListVersionsResult {NAMESPACE}><IsTruncated>{is_truncated}</IsTruncated>{markers}"
         f"{''.join(entries)}</ListVersionsResult>"
     )
 
@@ -70,12 +76,12 @@ def test_page_after_a_folder_is_requested_without_a_version_id_marker(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     proxy.answer(
-        "GET", "versions", format_page(format_folders("a1/"), more="true", key="a1/"), nth=1
+        "GET", "versions", format_page(format_folders("a1/"), is_truncated="true", key="a1/"), nth=1
     )
-    second = format_page(format_version("a2", "v"), more="true", key="a2", number="v")
+    second = format_page(format_version("a2", "v"), is_truncated="true", key="a2", version_id="v")
     proxy.answer("GET", "versions", second, nth=2)
     proxy.answer(
-        "GET", "versions", format_page(format_folders("a3/"), more="true", key="a3/"), nth=3
+        "GET", "versions", format_page(format_folders("a3/"), is_truncated="true", key="a3/"), nth=3
     )
     proxy.answer("GET", "versions", format_page(format_folders("a4/")), nth=4)
     assert list_folders(site, "a") == [{"a1/"}, frozenset(), {"a3/"}, {"a4/"}]
@@ -142,7 +148,7 @@ def test_versions_and_markers_are_listed_from_newest_to_oldest(
 ) -> None:
     entries = [
         format_marker("a/x", "5", latest="true"),
-        format_version("a/x", "4", when="2026-11-01T00:00:00Z"),
+        format_version("a/x", "4", modified_at="2026-11-01T00:00:00Z"),
         format_marker("a/x", "3"),
         format_version("a/x", "2"),
         format_version("a/y", "1"),
@@ -155,12 +161,12 @@ def test_versions_listed_apart_from_markers_are_ordered_by_time(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     entries = [
-        format_version("a/x", "1", when="2026-11-01T00:00:00Z"),
-        format_version("a/x", "3", when="2026-11-03T00:00:00Z"),
+        format_version("a/x", "1", modified_at="2026-11-01T00:00:00Z"),
+        format_version("a/x", "3", modified_at="2026-11-03T00:00:00Z"),
         format_version("a/y", "6"),
-        format_marker("a/x", "2", when="2026-11-02T00:00:00Z"),
-        format_marker("a/x", "4", when="2026-11-03T00:00:00Z"),
-        format_marker("a/x", "5", when="2026-11-03T00:00:00Z", latest="true"),
+        format_marker("a/x", "2", modified_at="2026-11-02T00:00:00Z"),
+        format_marker("a/x", "4", modified_at="2026-11-03T00:00:00Z"),
+        format_marker("a/x", "5", modified_at="2026-11-03T00:00:00Z", latest="true"),
     ]
     proxy.answer("GET", "versions", format_page(*entries))
     assert [version.version_id for version in list_versions(site)] == ["5", "4", "3", "2", "1", "6"]
@@ -172,15 +178,17 @@ WRONG_PAGES = {
     "JSON": "{}",
     "another listing": "<ListBucketResult/>",
     "no content": "<ListVersionsResult/>",
-    "no marker": format_page(format_version("a/x", "1"), more="true"),
-    "oddly more": format_page(format_version("a/x", "1"), more="yes"),
+    "no marker": format_page(format_version("a/x", "1"), is_truncated="true"),
+    "oddly more": format_page(format_version("a/x", "1"), is_truncated="yes"),
     "no more, yet": format_page(format_version("a/x", "1"), key="a/x"),
-    "a loop": format_page(format_version("a/x", "1"), more="true", key="a/x", number="1"),
+    "a loop": format_page(
+        format_version("a/x", "1"), is_truncated="true", key="a/x", version_id="1"
+    ),
     "outside": format_page(format_version("b/x", "1")),
     "nearly": format_page(format_marker("ab/x", "1")),
     "no version id": format_page(format_version("a/x", "")),
-    "time": format_page(format_version("a/x", "1", when="1970-01-01T00:00:00Z")),
-    "time zone": format_page(format_marker("a/x", "1", when=TIME[:-1])),
+    "time": format_page(format_version("a/x", "1", modified_at="1970-01-01T00:00:00Z")),
+    "time zone": format_page(format_marker("a/x", "1", modified_at=TIME[:-1])),
     "short": format_page("<Version><Key>a/x</Key></Version>"),
     "latest or not": format_page(
         format_version("a/x", "1").replace("<IsLatest>false</IsLatest>", "")
@@ -273,9 +281,9 @@ def test_null_version_is_removed_only_if_allowed(site: Bucket, proxy: FaultProxy
         make_remover(site).remove_versions([("a/x", "")], is_null_allowed=True)
 
 
-def format_result(key: str, number: str, kind: str = "Deleted", more: str = "") -> str:
-    named = f"<VersionId>{number}</VersionId>" if number else ""
-    return f"<{kind}><Key>{key}</Key>{named}{more}</{kind}>"
+def format_result(key: str, version_id: str, kind: str = "Deleted", content: str = "") -> str:
+    version_xml = f"<VersionId>{version_id}</VersionId>" if version_id else ""
+    return f"<{kind}><Key>{key}</Key>{version_xml}{content}</{kind}>"
 
 
 @pytest.mark.parametrize(
@@ -288,7 +296,7 @@ def format_result(key: str, number: str, kind: str = "Deleted", more: str = "") 
         pytest.param(format_result("a/x", "3"), ["unknown", "unknown"], id="another version"),
         pytest.param(format_result("a/x", ""), ["unknown", "unknown"], id="no version ID"),
         pytest.param(
-            format_result("a/x", "", more="<DeleteMarkerVersionId>2</DeleteMarkerVersionId>"),
+            format_result("a/x", "", content="<DeleteMarkerVersionId>2</DeleteMarkerVersionId>"),
             ["unknown", "deleted"], id="only a marker ID",
         ),
         pytest.param(

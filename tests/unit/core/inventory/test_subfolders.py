@@ -69,13 +69,13 @@ def summarize(name: str, paths: list[str]) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("case", NESTED)
-def test_folder_that_holds_deployments_shows_two(case: str) -> None:
+def test_folder_that_holds_deployments_has_two_subfolders(case: str) -> None:
     name, paths, expected = NESTED[case]
     assert summarize(name, paths) == expected
 
 
 @pytest.mark.parametrize("case", QUIET)
-def test_other_folders_show_fewer_than_two(case: str) -> None:
+def test_other_folders_have_fewer_than_two_subfolders(case: str) -> None:
     name, paths = QUIET[case]
     assert len(summarize(name, paths)) < ENOUGH_SUBFOLDERS
 

@@ -128,15 +128,15 @@ def test_only_approved_and_unchanged_deployments_are_deleted():
 
 
 def test_half_deleted_deployment_that_is_otherwise_unchanged_is_deleted():
-    half = deployment("y", 20, size_bytes=2000)
-    resumed = resume(to_delete(half), to_delete(X), unchanged={"y/"})
-    assert [decision.deployment for decision in resumed.plan.to_delete] == [half, X]
+    half_deleted = deployment("y", 20, size_bytes=2000)
+    resumed = resume(to_delete(half_deleted), to_delete(X), unchanged={"y/"})
+    assert [decision.deployment for decision in resumed.plan.to_delete] == [half_deleted, X]
 
 
 def test_restored_deployment_is_kept_whether_changed_or_not():
-    half = deployment("y", 20, size_bytes=2000)
+    half_deleted = deployment("y", 20, size_bytes=2000)
     resumed = resume(
-        to_delete(half), to_delete(X), unchanged={"y/"}, restored_prefixes={"x/", "y/"}
+        to_delete(half_deleted), to_delete(X), unchanged={"y/"}, restored_prefixes={"x/", "y/"}
     )
     assert resumed.plan.to_delete == ()
     assert resumed.kept_reasons.keys() == {"x", "y"}

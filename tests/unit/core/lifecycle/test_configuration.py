@@ -44,15 +44,19 @@ def test_adding_and_removing_rules_keeps_every_byte(raw: bytes, count: int) -> N
 @settings(max_examples=40, deadline=None)
 @given(configurations(), st.data())
 def test_managed_rule_is_removed_from_between_others(raw: bytes, data: st.DataObject) -> None:
-    text = parse_configuration(raw)
-    offset = data.draw(st.sampled_from([rule.start for rule in text.rules] + [text.insert_offset]))
-    name = f"{text.namespace_prefix}Rule"
-    managed = parse_configuration(text.with_rules([make_rule("old/").elements])).rules[-1]
-    extended = text.with_rules([make_rule("old/").elements])
-    written = extended[managed.start : managed.end]
-    assert written.startswith(f"<{name}>".encode())
+    configuration = parse_configuration(raw)
+    offset = data.draw(
+        st.sampled_from(
+            [rule.start for rule in configuration.rules] + [configuration.insert_offset]
+        )
+    )
+    name = f"{configuration.namespace_prefix}Rule"
+    managed = parse_configuration(configuration.with_rules([make_rule("old/").elements])).rules[-1]
+    extended = configuration.with_rules([make_rule("old/").elements])
+    rule_text = extended[managed.start : managed.end]
+    assert rule_text.startswith(f"<{name}>".encode())
 
-    mixed = parse_configuration(raw[:offset] + written + raw[offset:])
+    mixed = parse_configuration(raw[:offset] + rule_text + raw[offset:])
 
     assert (
         mixed.without_rules([rule for rule in mixed.rules if parse_managed_rule(rule.rule)]) == raw
@@ -60,10 +64,12 @@ def test_managed_rule_is_removed_from_between_others(raw: bytes, data: st.DataOb
 
 
 def test_configuration_with_only_managed_rules_is_created_and_removed() -> None:
-    made = parse_configuration(ConfigurationText().with_rules([make_rule("old/").elements]))
+    configuration = parse_configuration(
+        ConfigurationText().with_rules([make_rule("old/").elements])
+    )
     root = "<LifecycleConfiguration"
-    assert made.raw.startswith(f'{root} xmlns="{NAMESPACE}"><Rule>'.encode())
-    assert made.without_rules(made.rules) == b""
+    assert configuration.raw.startswith(f'{root} xmlns="{NAMESPACE}"><Rule>'.encode())
+    assert configuration.without_rules(configuration.rules) == b""
 
 
 UNKNOWN = [

@@ -11,13 +11,13 @@ EXPIRES = "<NoncurrentVersionExpiration><NoncurrentDays>{}</NoncurrentDays>{}"
 EXPIRES += "</NoncurrentVersionExpiration>"
 
 
-def format_rule(scope: str, days: int = 0, *, status: str = "Enabled", more: str = "") -> str:
-    action = EXPIRES.format(days, more) if days else "<Expiration><Days>1</Days></Expiration>"
+def format_rule(scope: str, days: int = 0, *, status: str = "Enabled", content: str = "") -> str:
+    action = EXPIRES.format(days, content) if days else "<Expiration><Days>1</Days></Expiration>"
     return f"<Rule><ID>r</ID><Status>{status}</Status>{scope}{action}</Rule>"
 
 
-def filter_prefix(prefix: str, more: str = "") -> str:
-    return f"<Filter><Prefix>{prefix}</Prefix>{more}</Filter>"
+def filter_prefix(prefix: str, content: str = "") -> str:
+    return f"<Filter><Prefix>{prefix}</Prefix>{content}</Filter>"
 
 
 def filter_prefix_and_tag(prefix: str) -> str:
@@ -113,19 +113,19 @@ NEWER = "<NewerNoncurrentVersions>3</NewerNoncurrentVersions>"
     ("rules", "expiration"),
     [
         (
-            [format_rule(filter_prefix(""), 7, more=NEWER)],
+            [format_rule(filter_prefix(""), 7, content=NEWER)],
             NoncurrentExpiration(days=7, is_minimum=True),
         ),
         (
-            [format_rule(filter_prefix(""), 7, more=NEWER), format_rule(filter_prefix(""), 30)],
+            [format_rule(filter_prefix(""), 7, content=NEWER), format_rule(filter_prefix(""), 30)],
             NoncurrentExpiration(days=7, is_minimum=True),
         ),
         (
-            [format_rule(filter_prefix(""), 7, more=NEWER), format_rule(filter_prefix(""), 7)],
+            [format_rule(filter_prefix(""), 7, content=NEWER), format_rule(filter_prefix(""), 7)],
             NoncurrentExpiration(days=7),
         ),
         (
-            [format_rule(filter_prefix(""), 30, more=NEWER), format_rule(filter_prefix(""), 7)],
+            [format_rule(filter_prefix(""), 30, content=NEWER), format_rule(filter_prefix(""), 7)],
             NoncurrentExpiration(days=7),
         ),
     ],

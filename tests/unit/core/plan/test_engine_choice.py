@@ -59,13 +59,13 @@ def test_rate_is_limited_by_partitions_and_by_the_machine(partition_count, rate)
     assert {10**8, rate} <= set(numbers_in(estimate.arithmetic))
 
 
-@given(counts=COUNTS, more=COUNTS)
-def test_estimate_grows_with_the_number_of_objects(counts, more):
-    smaller, larger = estimate_direct(counts), estimate_direct(counts + more)
+@given(counts=COUNTS, added_counts=COUNTS)
+def test_estimate_grows_with_the_number_of_objects(counts, added_counts):
+    smaller, larger = estimate_direct(counts), estimate_direct(counts + added_counts)
     assert smaller.seconds <= larger.seconds
     assert smaller.usd <= larger.usd
-    assert larger.usd >= compute_list_cost(len(counts + more))
-    assert larger.usd * 1_000 >= compute_list_cost(sum(counts + more))
+    assert larger.usd >= compute_list_cost(len(counts + added_counts))
+    assert larger.usd * 1_000 >= compute_list_cost(sum(counts + added_counts))
 
 
 def test_largest_direct_deletion_that_is_chosen_ends_within_an_hour():

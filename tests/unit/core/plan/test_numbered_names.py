@@ -67,7 +67,7 @@ def test_bare_numbers_are_pull_requests_if_those_are_live():
 
 
 @pytest.mark.parametrize(
-    ("name", "other", "numbers"),
+    ("name", "second_name", "numbers"),
     [
         (DECIMAL_COMMIT, COMMIT, ()),
         ("123456789", COMMIT, ()),
@@ -79,8 +79,8 @@ def test_bare_numbers_are_pull_requests_if_those_are_live():
         (f"main-{DECIMAL_COMMIT}", f"main-{COMMIT}", ()),
     ],
 )
-def test_decimal_number_is_a_hash_if_another_name_has_a_hash_there(name, other, numbers):
-    assert parse(name, other)[1] == numbers
+def test_decimal_number_is_a_hash_if_another_name_has_a_hash_there(name, second_name, numbers):
+    assert parse(name, second_name)[1] == numbers
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_sequential_uploads_never_warn(days, keep_count, random):
 
 
 @given(st.integers(4, 9), st.randoms(use_true_random=False))
-def test_a_file_rewritten_in_all_always_warns(count, random):
+def test_file_rewritten_in_all_deployments_always_warns(count, random):
     deployments = make_all_rewritten(COMMITS[:count])
     random.shuffle(deployments)
     assert check(deployments) == [AgeFrom.OLDEST]

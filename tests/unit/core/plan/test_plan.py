@@ -97,12 +97,12 @@ def test_plan_id_depends_on_target_policy_refusals_decisions_and_fingerprints(ch
 
 
 def test_plan_id_depends_on_each_reason():
-    more = Reason(code=ReasonCode.PROTECTED, message="protected by new")
+    second_reason = Reason(code=ReasonCode.PROTECTED, message="protected by new")
     first = kept(NEW)
 
-    both = replace(first, reasons=(*first.reasons, more))
+    kept_twice = replace(first, reasons=(*first.reasons, second_reason))
 
-    assert make_plan(decisions=(both, to_delete(OLD))).plan_id != make_plan().plan_id
+    assert make_plan(decisions=(kept_twice, to_delete(OLD))).plan_id != make_plan().plan_id
 
 
 def test_totals_count_kept_and_deleted_deployments():
@@ -178,10 +178,10 @@ def test_deployment_decided_to_be_deleted_after_approval_is_kept():
 
 
 def test_deployment_that_is_now_kept_is_withdrawn_with_every_reason():
-    keep = kept(OLD, ReasonCode.PROTECTED, "first-reason")
-    more = Reason(code=ReasonCode.KEEP_COUNT, message="second-reason")
+    decision = kept(OLD, ReasonCode.PROTECTED, "first-reason")
+    second_reason = Reason(code=ReasonCode.KEEP_COUNT, message="second-reason")
 
-    revalidated = revalidate_with(replace(keep, reasons=(*keep.reasons, more)))
+    revalidated = revalidate_with(replace(decision, reasons=(*decision.reasons, second_reason)))
 
     assert revalidated.to_delete == ()
     assert revalidated.withdrawn.keys() == {"old"}
@@ -253,7 +253,7 @@ def test_each_approved_deletion_is_confirmed_or_withdrawn():
     assert sorted(revalidated.withdrawn) == ["a", "b", "c"]
 
 
-def existing_rule(*, expires_in_days: float, status=RuleStatus.ACTIVE, days=20):
+def make_existing_rule(*, expires_in_days: float, status=RuleStatus.ACTIVE, days=20):
     rule = ManagedRule(
         prefix="gone/",
         days=days,
@@ -264,7 +264,7 @@ def existing_rule(*, expires_in_days: float, status=RuleStatus.ACTIVE, days=20):
 
 
 BY_RULE = replace(to_delete(OLD), expire_days=9)
-FIRST_END = existing_rule(expires_in_days=2)
+FIRST_END = make_existing_rule(expires_in_days=2)
 
 
 @pytest.mark.parametrize(
@@ -272,11 +272,15 @@ FIRST_END = existing_rule(expires_in_days=2)
     [
         ((kept(NEW), to_delete(OLD)), (), None),
         ((kept(NEW), BY_RULE), (), 7),
-        ((kept(NEW),), (existing_rule(expires_in_days=5), FIRST_END), 2),
+        ((kept(NEW),), (make_existing_rule(expires_in_days=5), FIRST_END), 2),
         ((kept(NEW), BY_RULE), (FIRST_END,), 2),
-        ((kept(NEW), BY_RULE), (existing_rule(expires_in_days=-1, status=RuleStatus.KEPT),), 7),
-        ((kept(NEW),), (existing_rule(expires_in_days=2, status=RuleStatus.COMPLETED),), None),
-        ((kept(NEW),), (existing_rule(expires_in_days=2, days=None),), None),
+        (
+            (kept(NEW), BY_RULE),
+            (make_existing_rule(expires_in_days=-1, status=RuleStatus.KEPT),),
+            7,
+        ),
+        ((kept(NEW),), (make_existing_rule(expires_in_days=2, status=RuleStatus.COMPLETED),), None),
+        ((kept(NEW),), (make_existing_rule(expires_in_days=2, days=None),), None),
     ],
     ids=[
         "none",

@@ -4,7 +4,7 @@ from ci3.core.model.policy import Origin, PolicyEntry
 from ci3.core.plan.policy_diff import list_changed_settings
 
 
-def policy(**values: int | str | tuple[str, ...]) -> dict[str, PolicyEntry]:
+def make_policy(**values: int | str | tuple[str, ...]) -> dict[str, PolicyEntry]:
     return {
         name.replace("_", "-"): PolicyEntry(value=value, origin=Origin.OPTION)
         for name, value in values.items()
@@ -12,8 +12,8 @@ def policy(**values: int | str | tuple[str, ...]) -> dict[str, PolicyEntry]:
 
 
 def test_settings_with_other_values_are_listed() -> None:
-    saved = policy(keep_count=2, match="v.*", protect=("a", "b"))
-    current = policy(protect=("a",), keep_count=3, keep_within="14d")
+    saved = make_policy(keep_count=2, match="v.*", protect=("a", "b"))
+    current = make_policy(protect=("a",), keep_count=3, keep_within="14d")
 
     assert list_changed_settings(saved, current) == (
         "keep-count 2 → 3",
@@ -26,4 +26,4 @@ def test_settings_with_other_values_are_listed() -> None:
 def test_origin_of_a_setting_makes_no_difference() -> None:
     current = {"keep-count": PolicyEntry(value=2, origin=Origin.POLICY_FILE)}
 
-    assert list_changed_settings(policy(keep_count=2), current) == ()
+    assert list_changed_settings(make_policy(keep_count=2), current) == ()
