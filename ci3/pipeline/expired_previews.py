@@ -66,7 +66,7 @@ class PreviewExpiry:
         if self.period is None:
             return NO_PULL_REQUESTS
         open_numbers = select_open_numbers(readings)
-        numbers = select_numbers(inventory.deployments, pins, self.period, now)
+        numbers = select_numbers(inventory.deployments, pins, self.period, now) - open_numbers
         return replace(self._read(numbers), wanted=numbers, open_numbers=open_numbers)
 
     def read_pins(self, sources: Iterable[ClosedPreviews], shortage: str = "") -> tuple[Pin, ...]:

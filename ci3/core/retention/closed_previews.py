@@ -96,14 +96,19 @@ class ClosedPreviews:
 def select_numbers(
     deployments: Iterable[Deployment], pins: Sequence[Pin], period: Duration, now: datetime
 ) -> frozenset[int]:
-    """Return the pull requests to read: those of previews that are not pinned and old enough."""
+    """Return the pull requests to read: those of previews that are not pinned and old enough.
+
+    A pin that keeps only the newest `pr-12-<commit>` of a pull request is not enough for that: the
+    others are kept or deleted by what is read.
+    """
+    certain_pins = [replace(pin, newest_names=frozenset()) for pin in pins]
     return frozenset(
         number
         for deployment in deployments
         if (number := parse_pull_request(deployment.name)) is not None
         and deployment.newest_at is not None
         and now - deployment.newest_at >= period.length
-        and not any(pin.matches(deployment.name) for pin in pins)
+        and not any(pin.matches(deployment.name) for pin in certain_pins)
     )
 
 

@@ -377,3 +377,9 @@ def test_recheck_pins_previews_that_are_no_longer_known_to_be_closed():
     assert [pin.allows_completion for pin in pins] == [False, True]
     assert [pin.matches("pr-12") for pin in pins] == [False, False]
     assert len(pin_unexpired(previews, current, None, NOW)) == len(numbers)
+
+
+def test_numbers_to_read_are_those_of_older_builds_of_a_pinned_pull_request():
+    previews = [deployment("pr-12-a1b2c3d", 20), deployment("pr-13", 20)]
+    pins = pin_run([Reference(pull_request=number) for number in (12, 13)])
+    assert select_numbers(previews, pins, PERIOD, NOW) == {12}
