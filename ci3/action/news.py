@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ci3.core.formatting import format_json
-from ci3.core.model.issues import NAME_WARNINGS
+from ci3.core.model.issues import SETUP_WARNINGS
 from ci3.core.model.result import RunOutcome
 from ci3.core.plan.target_result import TargetResult
 from ci3.report.plan.lifecycle_text import format_rule_changes
@@ -39,13 +39,13 @@ class News:
 def _has_news(target_result: TargetResult) -> bool:
     plan = target_result.plan
     has_changes = bool(plan.to_delete) or not plan.is_applyable
-    has_changes = has_changes or bool(_list_name_warnings(target_result))
+    has_changes = has_changes or bool(_list_setup_warnings(target_result))
     return has_changes or bool(format_rule_changes([target_result]))
 
 
 def _needs_action(target_result: TargetResult) -> bool:
     if target_result.outcome is RunOutcome.NOTHING_TO_DELETE:
-        return bool(_list_name_warnings(target_result))
+        return bool(_list_setup_warnings(target_result))
     return target_result.outcome is not RunOutcome.APPLIED
 
 
@@ -56,10 +56,10 @@ def _list_news(target_result: TargetResult) -> list[object]:
         plan.target.prefix,
         sorted(decision.deployment.name for decision in plan.to_delete),
         sorted({refusal.code for refusal in plan.refusals}),
-        _list_name_warnings(target_result),
+        _list_setup_warnings(target_result),
     ]
 
 
-def _list_name_warnings(target_result: TargetResult) -> list[str]:
+def _list_setup_warnings(target_result: TargetResult) -> list[str]:
     warnings = target_result.plan.warnings
-    return sorted({warning.code for warning in warnings if warning.code in NAME_WARNINGS})
+    return sorted({warning.code for warning in warnings if warning.code in SETUP_WARNINGS})

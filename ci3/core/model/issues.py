@@ -70,12 +70,14 @@ NOT_FOUND_CODES = (
 )
 """Refusals because a name is not among the folders."""
 
-NAME_WARNINGS = (
+SETUP_WARNINGS = (
     WarningCode.NAMES_CONTRADICT_TIMES,
     WarningCode.NEVER_DELETABLE,
     WarningCode.NOTHING_MATCHES,
+    WarningCode.EXPIRE_CLOSED,
 )
-"""Warnings that the settings and the bucket do not fit each other, though nothing is deleted."""
+"""Warnings that settings, bucket and repository do not fit each other, or that a permission is
+missing, so that nothing is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -342,3 +342,17 @@ def test_doctor_leaves_the_issue_as_it_is(scheduled, github, keep_count):
     scheduled(mode="doctor", keep_count=keep_count)
 
     assert issue_of(github) == before
+
+
+def test_issue_stays_open_while_pull_requests_cannot_be_read(scheduled, bucket, github, close):
+    close(12)
+    bucket.deploy("pr-12", days=20)
+    inputs = {"match": r"site-\d|pr-\d+", "keep_count": "9", "expire_closed": "3d"}
+    scheduled(**inputs)
+    github.fail_next("GET", "/pulls", 403, NOT_ALLOWED)
+
+    run = scheduled(**inputs)
+
+    assert run.outputs["outcome"] == "nothing-to-delete"
+    assert issue_of(github).state == "open"
+    assert "could not read" in issue_of(github).body

@@ -38,6 +38,7 @@ NOTHING = planned(cases.nothing_to_delete())
         (planned(cases.refused_plan()), True, True),
         (NOTHING, False, False),
         (with_warning(WarningCode.NOTHING_MATCHES), True, True),
+        (with_warning(WarningCode.EXPIRE_CLOSED), True, True),
         (with_warning(WarningCode.LONG_SPAN), False, False),
         (applied(), True, False),
         (applied(problem="denied"), True, True),
