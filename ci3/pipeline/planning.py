@@ -15,7 +15,7 @@ from ci3.core.lifecycle.planning import (
 from ci3.core.lifecycle.rule_status import RuleContext
 from ci3.core.model.decision import Decision, Engine
 from ci3.core.model.deployment import Inventory, NoncurrentExpiration, Versioning
-from ci3.core.model.issues import PlanWarning
+from ci3.core.model.issues import PlanWarning, Refusal
 from ci3.core.plan.checks import (
     Limits,
     find_limit_refusals,
@@ -46,10 +46,7 @@ def make_plan(
     versioning = state.target.versioning
     decisions, inventory = _list_versions(bucket, state, settings, progress)
     issues = find_bucket_issues(bucket, state, settings)
-    safety_refusals = (
-        *find_refusals(inventory, state.pins, state.readings, state.target_names),
-        *issues.refusals,
-    )
+    safety_refusals = (*_find_refusals(state, settings, inventory), *issues.refusals)
     rule_context = RuleContext(
         prefix=state.target.prefix,
         engine=settings.engine,
@@ -108,6 +105,18 @@ def _list_versions(
     inventory = replace(state.inventory, unlisted=(*state.inventory.unlisted, *unlisted))
     period = settings.expire_closed
     return keep_by_versions(decisions, state.pull_requests, period, state.now), inventory
+
+
+def _find_refusals(
+    state: TargetState, settings: Settings, inventory: Inventory
+) -> tuple[Refusal, ...]:
+    return find_refusals(
+        inventory,
+        state.pins,
+        state.readings,
+        state.target_names,
+        may_be_empty=settings.expire_closed is not None,
+    )
 
 
 def _find_reading_warnings(

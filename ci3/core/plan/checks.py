@@ -48,8 +48,14 @@ def find_refusals(
     pins: Iterable[Pin],
     readings: Iterable[LiveReading],
     target_names: TargetNames = NO_OTHER_TARGETS,
+    *,
+    may_be_empty: bool = False,
 ) -> tuple[Refusal, ...]:
-    """Return everything in a target that forbids applying any decision about it."""
+    """Return everything in a target that forbids applying any decision about it.
+
+    With `may_be_empty`, as `expire-closed` deletes the last preview, a target without deployments
+    is not refused because open pull requests or branches match none.
+    """
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
     unlisted = (
         Refusal(
@@ -58,11 +64,14 @@ def find_refusals(
         )
         for folder in inventory.unlisted
     )
-    return (
-        *unlisted,
-        *find_protect_refusals(pins, names, target_names),
-        *find_live_refusals(readings, names, target_names),
-    )
+    live_refusals = find_live_refusals(readings, names, target_names)
+    if may_be_empty and not inventory.deployments and not inventory.unlisted:
+        live_refusals = tuple(
+            refusal
+            for refusal in live_refusals
+            if refusal.code is not RefusalCode.LIVE_MATCHES_NOTHING
+        )
+    return (*unlisted, *find_protect_refusals(pins, names, target_names), *live_refusals)
 
 
 def find_protect_refusals(

@@ -104,3 +104,22 @@ def test_keep_rules_that_delete_all_previews_of_open_pull_requests_warn(bucket, 
     assert any("#25, #26, #27" in message for message in run.annotations("warning"))
     run, _ = clean(keep_count="5", group_by=r"(pr-\d+).*", **settings)
     assert not any("#25" in message for message in run.annotations("warning"))
+
+
+def test_open_pull_request_without_a_preview_blocks_no_run_after_the_last_one(
+    bucket, github, close, clean
+):
+    close(12)
+    github.content.open_pull_request(20, f"{20:040x}", created_at=days_ago(2))
+    for name in ("pr-12", "assets"):
+        bucket.deploy(f"previews/{name}", days=20)
+    settings = {"prefix": "previews", "match": r"pr-\d+", "live_from": "open-pull-requests"}
+
+    first, _ = clean(**settings)
+    second, _ = clean(**settings)
+
+    assert first.exit_code == 0, first.log
+    assert not [key for key in bucket.content() if "pr-12" in key]
+    assert second.exit_code == 0, second.log
+    third, _ = clean(**settings, period="")
+    assert third.exit_code == 4
