@@ -1,6 +1,6 @@
 """Read policy files: YAML mappings of setting names to values, checked strictly."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never, Protocol
 
@@ -143,7 +143,27 @@ def _read_targets(path: str, root: yaml.MappingNode) -> PolicyFile:
     if targets is None:
         hint = f"Add {TARGETS}, or remove the line {DEFAULTS} and do not indent its keys."
         _refuse(path, root.start_mark, f"{DEFAULTS} is set without {TARGETS}", hint)
+    _refuse_emptied_defaults(defaults, targets)
     return PolicyFile(where=path, defaults=defaults, targets=targets)
+
+
+def _refuse_emptied_defaults(
+    defaults: Mapping[str, RawSetting], targets: Iterable[PolicyTarget]
+) -> None:
+    """Refuse a key without a value in a target if `defaults` has a value, which would apply.
+
+    An empty `expire-closed` looks as if it kept the previews of that target.
+    """
+    for target in targets:
+        for name, raw_setting in target.raw_settings.items():
+            has_default = name in defaults and defaults[name].texts
+            if has_default and not raw_setting.texts and not SETTINGS_BY_NAME[name].is_repeatable:
+                raise SettingsError(
+                    f"{raw_setting.where}: it has no value, so that the one of {DEFAULTS} would "
+                    "apply",
+                    f"Remove the key to use that value. To use none here, move {name} from "
+                    f"{DEFAULTS} to the other {TARGETS}.",
+                )
 
 
 def _read_each_target(path: str, key_node: yaml.Node, node: yaml.Node) -> Iterator[PolicyTarget]:

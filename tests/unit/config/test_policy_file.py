@@ -276,3 +276,22 @@ def test_file_inside_of_the_workspace_is_accepted(line: str) -> None:
 
 def make_policy_setting(path: str) -> RawSetting:
     return RawSetting(texts=(path,), origin=Origin.OPTION, where="option --policy-file")
+
+
+@pytest.mark.parametrize("value", ["", "null", "''", "' '"])
+@pytest.mark.parametrize("name", ["expire-closed", "keep-within", "max-delete"])
+def test_target_cannot_remove_a_default_with_an_empty_value(name: str, value: str) -> None:
+    targets = f"targets:\n- {{prefix: a}}\n- prefix: b\n  {name}: {value}\n"
+    with pytest.raises(SettingsError, match=f"line 4, {name}: "):
+        read_policy_file(write_policy(f"{targets}defaults: {{bucket: b, {name}: 3d}}\n"))
+    for defaults in ("", f", {name}: {value}".rstrip()):
+        assert read_policy_file(
+            write_policy(f"{targets}defaults: {{bucket: b{defaults}}}\n")
+        ).targets
+
+
+def test_empty_list_in_a_target_adds_nothing_to_the_default() -> None:
+    policy = read_policy_file(
+        write_policy("defaults: {bucket: b, protect: [x]}\ntargets:\n- {prefix: a, protect: []}\n")
+    )
+    assert policy.targets

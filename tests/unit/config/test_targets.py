@@ -70,8 +70,8 @@ LAYERS = [
 def test_option_overrides_the_target_and_the_target_overrides_the_defaults(
     default, own, option, value
 ):
-    target = format_targets(f"bucket: a-site, keep-daily: {own}")
-    text = f"defaults:\n  keep-daily: {default}\n{target}"
+    target = f"bucket: a-site, keep-daily: {own}" if own else "bucket: a-site"
+    text = f"defaults:\n  keep-daily: {default}\n{format_targets(target)}"
 
     (settings,) = resolve(text, keep_daily=option)
 
