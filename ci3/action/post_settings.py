@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -69,18 +70,20 @@ class PostSettings:
 
     @classmethod
     def from_inputs(cls, run: WorkflowRun, inputs: Mapping[str, RawSetting]) -> Self | None:
-        """Return the likely ones from the inputs alone, which are not validated yet."""
-        try:
-            settings = {**read_named_policy(inputs).defaults, **inputs}
-        except SettingsError:  # reported later, when the settings are resolved
-            settings = dict(inputs)
+        """Return the likely ones from inputs and policy file, which are not validated yet.
+
+        The runner sets each input that a workflow does not set to an empty text.
+        """
+        settings = {name: raw for name, raw in inputs.items() if raw_text(inputs, name)}
+        with suppress(SettingsError):  # reported later, when the settings are resolved
+            settings = {**read_named_policy(inputs).defaults, **settings}
         prefix = raw_text(settings, "prefix").strip("/")
         url = f"s3://{raw_text(settings, 'bucket')}/{f'{prefix}/' if prefix else ''}"
         target_id = make_post_id(url, raw_text(settings, "match"))
-        comment_id = raw_text(inputs, "comment-id")
+        comment_id = raw_text(settings, "comment-id")
         candidate_ids = (target_id, raw_text(inputs, "policy-file"))
         is_doctor = raw_text(inputs, "mode") == Mode.DOCTOR
-        has_comment = not is_doctor and raw_text(inputs, "comment") != PostPolicy.NEVER
+        has_comment = not is_doctor and raw_text(settings, "comment") != PostPolicy.NEVER
         has_issue = not is_doctor and raw_text(settings, "issue") not in ("", PostPolicy.NEVER)
         try:
             return cls(

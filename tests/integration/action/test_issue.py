@@ -356,3 +356,35 @@ def test_issue_stays_open_while_pull_requests_cannot_be_read(scheduled, bucket, 
     assert run.outputs["outcome"] == "nothing-to-delete"
     assert issue_of(github).state == "open"
     assert "could not read" in issue_of(github).body
+
+
+@pytest.mark.parametrize("more", ["", ", comment-id: site", ", prefix: app, match: 'site-.*'"])
+def test_run_that_fails_updates_the_issue_of_a_policy_file(
+    scheduled, bucket, github, tmp_path, more
+):
+    bucket.deploy("app/site-1", days=2)
+    path = tmp_path / "cleanup.yml"
+    path.write_text(f"{{bucket: {bucket.name}, issue: always{more}}}\n")
+    unset = dict.fromkeys(("INPUT_BUCKET", "INPUT_PREFIX", "INPUT_MATCH", "INPUT_COMMENT-ID"), "")
+    inputs = {"issue": "", "policy_file": str(path), "environ": unset}
+    scheduled(**inputs)
+    run = scheduled(keep_count="x", **inputs)
+
+    assert run.exit_code == 2
+    assert headline(issue_of(github).body) == headline(run.summary)
+
+
+def test_comment_of_a_policy_file_is_updated_by_a_run_that_fails_unless_it_is_never(
+    act, bucket, github, tmp_path
+):
+    path = tmp_path / "cleanup.yml"
+    inputs = {"policy_file": str(path), "environ": {"INPUT_BUCKET": "", "INPUT_COMMENT": ""}}
+
+    def fail(comment):
+        path.write_text(f"{{bucket: {bucket.name}, comment: {comment}}}\n")
+        act(keep_count="4", **inputs)
+        run = act(keep_count=comment, **inputs)
+        (posted,) = github.comments(PULL_REQUEST_NUMBER)
+        return headline(posted.body) == headline(run.summary)
+
+    assert [fail(comment) for comment in ("changes", "never")] == [True, False]
