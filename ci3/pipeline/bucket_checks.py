@@ -1,4 +1,4 @@
-"""The checks of names, times and folders that a plan and `doctor` have in common."""
+"""The checks of names, times, folders and pull requests that a plan and `doctor` have in common."""
 
 from contextlib import closing
 
@@ -16,6 +16,7 @@ from ci3.core.plan.hexadecimal_names import refuse_hexadecimal_names
 from ci3.core.plan.name_checks import find_name_refusals
 from ci3.core.plan.name_times import compare_names_with_times
 from ci3.core.plan.overlaps import find_overlap_warnings
+from ci3.core.retention.closed_previews import find_expiry_warnings
 from ci3.errors import AccessError
 from ci3.pipeline.target_state import TargetState
 
@@ -25,7 +26,7 @@ _AGE_FROM_SETTING = "age-from"
 def find_bucket_issues(
     bucket: BucketReader, state: TargetState, settings: Settings
 ) -> BucketIssues:
-    """Return what a plan and `doctor` report of names, times and folders.
+    """Return what a plan and `doctor` report of names, times, folders and pull requests.
 
     One request is sent, if nothing is under the prefix.
     """
@@ -56,6 +57,7 @@ def find_bucket_issues(
                 root,
                 may_be_empty=settings.expire_closed is not None,
             ),
+            *find_expiry_warnings(state.pull_requests),
         ),
     )
 

@@ -27,11 +27,7 @@ from ci3.core.plan.checks import (
 )
 from ci3.core.plan.engine_choice import choose_engine
 from ci3.core.plan.plan import Plan
-from ci3.core.retention.closed_previews import (
-    find_expiry_warnings,
-    find_open_warnings,
-    keep_by_versions,
-)
+from ci3.core.retention.closed_previews import find_open_warnings, keep_by_versions
 from ci3.engine.inventory.versions import add_versions
 from ci3.engine.workers.progress import Progress
 from ci3.pipeline.bucket_checks import find_bucket_issues
@@ -122,9 +118,8 @@ def _find_refusals(
 def _find_reading_warnings(
     state: TargetState, decisions: Sequence[Decision]
 ) -> tuple[PlanWarning, ...]:
-    """Return the warnings about pull requests, journals and an inventory report."""
+    """Return the warnings about open pull requests, journals and an inventory report."""
     return (
-        *find_expiry_warnings(state.pull_requests),
         *find_open_warnings(state.pull_requests, decisions),
         *state.journal_warnings,
         *find_report_warnings(state.inventory, state.now),

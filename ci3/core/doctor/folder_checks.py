@@ -14,7 +14,11 @@ from ci3.core.plan.checks import (
     find_protect_refusals,
     find_protect_warnings,
 )
-from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
+from ci3.core.plan.live_checks import (
+    find_live_refusals,
+    find_live_warnings,
+    select_refusals_of_empty_target,
+)
 from ci3.core.plan.name_checks import find_mixed_names
 
 _LIKELY_LAST: Final = ("index.html", "manifest.json", "version.json")
@@ -173,6 +177,8 @@ def _check_live_sources(facts: BucketFacts, names: Sequence[str]) -> Iterator[Fi
             yield _report_unreadable_source(source, reading.problem)
             continue
         refusals = find_live_refusals((reading,), names, facts.target_names)
+        if _has_issue(facts, WarningCode.NO_PREVIEWS):
+            refusals = select_refusals_of_empty_target(refusals)
         warnings = find_live_warnings((reading,), names, facts.target_names)
         for refusal in refusals:
             yield problem("live", refusal.message, _UNTIL_FIXED)

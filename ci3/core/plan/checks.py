@@ -27,7 +27,11 @@ from ci3.core.model.deployment import (
 from ci3.core.model.issues import PlanWarning, Refusal, RefusalCode, WarningCode
 from ci3.core.model.policy import DELETE_VERSIONS_SETTING, DeleteLimit
 from ci3.core.model.user_pattern import UserPattern
-from ci3.core.plan.live_checks import find_live_refusals, find_live_warnings
+from ci3.core.plan.live_checks import (
+    find_live_refusals,
+    find_live_warnings,
+    select_refusals_of_empty_target,
+)
 from ci3.core.plan.target_names import NO_OTHER_TARGETS, TargetNames
 from ci3.core.units import ByteSize
 from ci3.errors import format_suggestion
@@ -53,8 +57,7 @@ def find_refusals(
 ) -> tuple[Refusal, ...]:
     """Return everything in a target that forbids applying any decision about it.
 
-    With `may_be_empty`, as `expire-closed` deletes the last preview, a target without deployments
-    is not refused because open pull requests or branches match none.
+    With `may_be_empty`, as `expire-closed` deletes the last preview, the target may have none.
     """
     names = collect_folder_names(inventory.deployments, inventory.ignored, inventory.unlisted)
     unlisted = (
@@ -66,11 +69,7 @@ def find_refusals(
     )
     live_refusals = find_live_refusals(readings, names, target_names)
     if may_be_empty and not inventory.deployments and not inventory.unlisted:
-        live_refusals = tuple(
-            refusal
-            for refusal in live_refusals
-            if refusal.code is not RefusalCode.LIVE_MATCHES_NOTHING
-        )
+        live_refusals = select_refusals_of_empty_target(live_refusals)
     return (*unlisted, *find_protect_refusals(pins, names, target_names), *live_refusals)
 
 

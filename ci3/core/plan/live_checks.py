@@ -73,6 +73,16 @@ def _find_reading_refusals(
             )
 
 
+def select_refusals_of_empty_target(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Return the refusals of a target that may have no deployment, and has none.
+
+    Open pull requests or branches match none then, whatever else is in the folder.
+    """
+    return tuple(
+        refusal for refusal in refusals if refusal.code is not RefusalCode.LIVE_MATCHES_NOTHING
+    )
+
+
 def find_references_elsewhere(
     readings: Iterable[LiveReading], names: Sequence[str], prefix: str
 ) -> tuple[tuple[LiveReference, ...], ...]:

@@ -240,3 +240,27 @@ def test_last_upload_counts_whatever_defines_the_age(site, github, age_from):
     site.put("pr-13/z.html", days=1)
     assert run(site, "cleanup", "--auto-approve", "--age-from", age_from) == 0
     assert site.folders() == {"main", "pr-13"}
+
+
+def test_doctor_warns_if_pull_requests_cannot_be_read(site, github, capsys):
+    def find_levels() -> list[str]:
+        capsys.readouterr()
+        options = ("--match", r"(pr-\d+|main)(-\w+)?", "--expire-closed", "3d")
+        assert main(["doctor", *site.options(), *options, "--output", "json"]) == 0
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        return [item["level"] for item in findings if item["topic"] == "expire-closed"]
+
+    assert find_levels() == []
+    github.fail_next("GET", "pulls", 403, {"message": "Resource not accessible by integration"})
+    assert find_levels() == ["warning"]
+
+
+def test_doctor_does_not_block_a_target_without_previews(site, github, capsys):
+    for number in (12, 13, 14):
+        for key in [key for key in site.content() if key.startswith(f"pr-{number}/")]:
+            site.remove(key)
+    github.content.open_pull_request(20, f"{20:040x}", created_at=NOW - timedelta(days=2))
+    options = ("--match", r"pr-\d+", "--live-from", "open-pull-requests")
+
+    assert main(["doctor", *site.options(), *options, "--expire-closed", "3d"]) == 0
+    assert main(["doctor", *site.options(), *options]) == 4
