@@ -55,8 +55,9 @@ class PostSettings:
         match = settings.match.pattern if settings.match else ""
         # That of a pattern is the same from run to run, whatever targets it finds.
         url = f"s3://{settings.bucket}/{settings.pattern or settings.prefix}"
-        has_targets = settings.has_targets
-        default_id = settings.policy_file if has_targets else make_post_id(url, match)
+        # A saved plan has the targets of a policy file, but not its path.
+        policy_file = settings.policy_file if settings.has_targets else ""
+        default_id = policy_file or make_post_id(url, match)
         is_doctor = settings.mode is Mode.DOCTOR  # it has no plan to show
         return cls(
             github=github,
@@ -64,7 +65,7 @@ class PostSettings:
             issue_policy=PostPolicy.NEVER if is_doctor else settings.issue,
             ids=(settings.comment_id or default_id,),
             is_id_certain=True,
-            subject=settings.policy_file if has_targets else url,
+            subject=policy_file or url,
             is_plan_mode=settings.mode is Mode.PLAN,
         )
 

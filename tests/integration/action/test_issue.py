@@ -388,3 +388,26 @@ def test_comment_of_a_policy_file_is_updated_by_a_run_that_fails_unless_it_is_ne
         return headline(posted.body) == headline(run.summary)
 
     assert [fail(comment) for comment in ("changes", "never")] == [True, False]
+
+
+@pytest.mark.parametrize("again", ["policy_file", "comment_id", ""])
+def test_saved_plan_of_targets_finds_their_issue_or_has_one_that_names_the_first(
+    scheduled, bucket, github, tmp_path, again
+):
+    for name in ("blog/site-1", "blog/site-2", "shop/site-1"):
+        bucket.deploy(name, days=9 - int(name[-1]))
+    path = tmp_path / "cleanup.yml"
+    targets = "".join(f"- {{bucket: {bucket.name}, prefix: {app}}}\n" for app in ("blog", "shop"))
+    path.write_text(f"defaults: {{keep-count: 1}}\ntargets:\n{targets}")
+    comment_id = "" if again != "comment_id" else "site"
+    inputs = {"plan_file": str(tmp_path / "plan.json"), "environ": {"INPUT_BUCKET": ""}}
+    scheduled(policy_file=str(path), comment_id=comment_id, **inputs)
+    more = {"policy_file": str(path)} if again == "policy_file" else {"comment_id": comment_id}
+
+    run = scheduled(issue="always" if not again else "changes", mode="apply", **inputs, **more)
+
+    assert run.outputs["outcome"] == "applied"
+    planned, *others = issues_of(github)
+    assert planned.state == ("closed" if again else "open")
+    titles = [] if again else [f"Cleanup of s3://{bucket.name}/blog/"]
+    assert [issue.title for issue in others] == titles
