@@ -65,12 +65,14 @@ class ExpiryCheck:
     """Whether a preview may be deleted, and why.
 
     `is_known` is False if GitHub was not read, or has no such pull request: it answers the same to
-    a token that may not read it. Such a preview is kept.
+    a token that may not read it. Such a preview is kept. `depends_on_oldest` is True if an older
+    object, which may not be listed yet, could make the preview expired.
     """
 
     is_expired: bool
     message: str
     is_known: bool = True
+    depends_on_oldest: bool = False
 
     @property
     def is_counted(self) -> bool:
@@ -172,7 +174,8 @@ def _check_times(
         return _keep(f"an object is older than {subject}")
     if oldest_at - closed_at > MAX_UPLOAD_DELAY:
         delay = format_duration(oldest_at - closed_at)
-        return _keep(f"uploaded {delay} after {subject} was closed, so perhaps not its preview")
+        message = f"uploaded {delay} after {subject} was closed, so perhaps not its preview"
+        return ExpiryCheck(is_expired=False, message=message, depends_on_oldest=True)
     return ExpiryCheck(is_expired=True, message=message)
 
 

@@ -83,7 +83,8 @@ def find_required_evidence(
         complete, unprotected ones of the same group:
             known from a report only                kept by a count or calendar rule
             listed, in full or in part              any of keep-daily, -weekly, -monthly: it may be
-                                                    the newest of a period
+                                                    the newest of a period; or an older object could
+                                                    make it expired, so that it would not count
         known from a report only, in that group     kept by a pin on a pull request or branch
 
     Example with `keep-count: 2` and `protect: p*`, all known from a report, newest first:
@@ -100,7 +101,9 @@ def find_required_evidence(
     for evaluation in evaluations:
         deployment = evaluation.deployment
         is_compared = (
-            _is_kept_by_rank(evaluation) if deployment.is_from_report else has_calendar_rule
+            _is_kept_by_rank(evaluation)
+            if deployment.is_from_report
+            else has_calendar_rule or _depends_on_oldest(evaluation)
         )
         is_needed = (evaluation.is_counted and is_compared) or _supersedes_by_pin(evaluation)
         if evaluation.group in groups and is_needed:
@@ -167,6 +170,10 @@ def drop_unverified_deletes(
 
 def _is_kept_by_rank(evaluation: Evaluation) -> bool:
     return any(check.code not in _REASONS_WITHOUT_RANK for check in evaluation.keeping_checks)
+
+
+def _depends_on_oldest(evaluation: Evaluation) -> bool:
+    return evaluation.expiry is not None and evaluation.expiry.depends_on_oldest
 
 
 def _supersedes_by_pin(evaluation: Evaluation) -> bool:

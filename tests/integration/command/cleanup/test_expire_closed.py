@@ -264,3 +264,17 @@ def test_doctor_does_not_block_a_target_without_previews(site, github, capsys):
 
     assert main(["doctor", *site.options(), *options, "--expire-closed", "3d"]) == 0
     assert main(["doctor", *site.options(), *options]) == 4
+
+
+def test_preview_takes_no_place_by_its_first_objects_alone(site, github):
+    """The first page has only objects that are too new for a preview of the pull request."""
+    github.content.close_pull_request(12, NOW - timedelta(days=60))
+    site.deploy("pr-12", days=20)
+    site.put("pr-12/z.html", days=55)
+    site.set_page_size(2)
+    rules = ("--match", r"pr-12|main", "--expire-closed", "3d", "--keep-count", "1")
+
+    assert run(site, "cleanup", "--auto-approve", "--age-from", "first-object", rules=rules) == 0
+
+    assert "main" in site.folders()
+    assert "pr-12" not in site.folders()
