@@ -75,7 +75,7 @@ VERSIONED = {
 
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[SeaweedFS]:
-    """A real S3 server with the buckets above; each bucket is changed by one test only."""
+    """Start a real S3 server with the buckets above; only one test changes each bucket."""
     with running_seaweedfs() as server:
         server.seed(BUCKETS, versioned=VERSIONED)
         yield server
@@ -83,7 +83,7 @@ def seaweedfs() -> Iterator[SeaweedFS]:
 
 @pytest.fixture
 def ci3(seaweedfs, monkeypatch, capsys):
-    """Return a function that runs ci3 on the server: exit code, stdout and stderr."""
+    """Return a function that runs ci3 on the server and returns exit code, stdout and stderr."""
     handlers = {
         signal_number: signal.getsignal(signal_number)
         for signal_number in (signal.SIGINT, signal.SIGTERM)

@@ -14,11 +14,11 @@ from tests.system.real_s3.conftest import RELEASES
 ENTRYPOINT = ROOT / "entrypoint.py"
 
 
-def act(seaweedfs, github, folder, **inputs):
+def run_action(seaweedfs, github, folder, **inputs):
     step = FakeStep(folder)
-    named = {name.replace("_", "-"): value for name, value in inputs.items()}
-    environ = step.environ(named | {"endpoint-url": seaweedfs.url}, github.url)
-    run = subprocess.run(
+    named_inputs = {name.replace("_", "-"): value for name, value in inputs.items()}
+    environ = step.environ(named_inputs | {"endpoint-url": seaweedfs.url}, github.url)
+    completed = subprocess.run(
         [sys.executable, ENTRYPOINT],
         env=os.environ | seaweedfs.environ() | environ,
         capture_output=True,
@@ -26,32 +26,34 @@ def act(seaweedfs, github, folder, **inputs):
         timeout=60,
         check=False,
     )
-    return step, run
+    return step, completed
 
 
-def test_plan_then_apply_delete_report_and_keep_one_comment_up_to_date(seaweedfs, tmp_path):
+def test_plan_then_apply_deletes_reports_and_updates_one_comment(seaweedfs, tmp_path):
     with FakeGitHub() as github:
-        planned, plan = act(seaweedfs, github, tmp_path / "plan", bucket="releases", keep_count="1")
+        plan_step, plan = run_action(
+            seaweedfs, github, tmp_path / "plan", bucket="releases", keep_count="1"
+        )
         assert (plan.returncode, plan.stderr) == (0, ""), plan.stdout
-        assert planned.outputs["outcome"] == "planned"
+        assert plan_step.outputs["outcome"] == "planned"
         assert len(seaweedfs.content("releases")) == 9
         (comment,) = github.comments(PULL_REQUEST_NUMBER)
-        assert headline(comment.body) == headline(planned.summary)
+        assert headline(comment.body) == headline(plan_step.summary)
 
-        applied, run = act(
+        apply_step, apply = run_action(
             seaweedfs, github, tmp_path / "apply", bucket="releases", keep_count="1", mode="apply"
         )
         (comment,) = github.comments(PULL_REQUEST_NUMBER)
 
-    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert (apply.returncode, apply.stderr) == (0, ""), apply.stdout
     assert seaweedfs.content("releases") == RELEASES[2]
-    assert applied.outputs["plan-id"] == planned.outputs["plan-id"]
-    assert applied.outputs["outcome"] == "applied"
-    assert applied.outputs["deployments-deleted"] == "2"
-    assert applied.outputs["objects-deleted"] == "6"
-    assert applied.outputs["bytes-deleted"] == "9"
-    assert applied.outputs["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
-    assert len(read_outcomes(read_records(applied.outputs["journal-file"]))) == 6
-    assert headline(comment.body) == headline(applied.summary)
-    assert headline(applied.summary) in run.stdout
-    assert {name for name, _ in parse_commands(run.stdout)} == {"add-mask", "group", "endgroup"}
+    assert apply_step.outputs["plan-id"] == plan_step.outputs["plan-id"]
+    assert apply_step.outputs["outcome"] == "applied"
+    assert apply_step.outputs["deployments-deleted"] == "2"
+    assert apply_step.outputs["objects-deleted"] == "6"
+    assert apply_step.outputs["bytes-deleted"] == "9"
+    assert apply_step.outputs["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
+    assert len(read_outcomes(read_records(apply_step.outputs["journal-file"]))) == 6
+    assert headline(comment.body) == headline(apply_step.summary)
+    assert headline(apply_step.summary) in apply.stdout
+    assert {name for name, _ in parse_commands(apply.stdout)} == {"add-mask", "group", "endgroup"}

@@ -1,4 +1,4 @@
-"""What is uploaded after the last listing survives on an S3 that honours conditions."""
+"""Objects uploaded after the last listing survive on an S3 that honours conditions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,15 +18,15 @@ DELETE = r"\?delete"
 
 @pytest.fixture
 def proxied(seaweedfs, monkeypatch):
-    """The server behind a proxy that can be told what happens between two requests."""
+    """Return a proxy for the server that can act between two requests."""
     for name, value in seaweedfs.environ().items():
         monkeypatch.setenv(name, value)
     with running_proxy(seaweedfs.url) as proxy:
         yield proxy
 
 
-def ran_on(proxy, bucket: str, *, days_later: int = 0) -> CleanupRun:
-    given = {
+def run_cleanup(proxy, bucket: str, *, days_later: int = 0) -> CleanupRun:
+    texts = {
         "bucket": bucket,
         "endpoint-url": proxy.url,
         "keep-count": "1",
@@ -34,71 +34,73 @@ def ran_on(proxy, bucket: str, *, days_later: int = 0) -> CleanupRun:
     }
     layer = {
         name: RawSetting(texts=(text,), origin=Origin.OPTION, where="a test")
-        for name, text in given.items()
+        for name, text in texts.items()
     }
-    run = TargetContext(
+    context = TargetContext(
         settings=resolve_settings(layer),
         references=(),
         progress=NoProgress(),
         clock=lambda: datetime.now(UTC) + timedelta(days=days_later),
         sleep=lambda _: None,
     )
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
-    return CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    return CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))
 
 
-def test_object_of_other_bytes_uploaded_after_the_last_listing_survives(seaweedfs, proxied):
-    again = b"deployed again"
+def test_object_overwritten_after_the_last_listing_survives(seaweedfs, proxied):
+    new_body = b"deployed again"
     proxied.call_before(
         "POST",
         DELETE,
-        lambda: seaweedfs.client.put_object(Bucket="conditional", Key="v1/b", Body=again),
+        lambda: seaweedfs.client.put_object(Bucket="conditional", Key="v1/b", Body=new_body),
         nth=1,
     )
 
-    ran = ran_on(proxied, "conditional")
+    run = run_cleanup(proxied, "conditional")
 
-    assert ran.exit_code == 3
-    assert ran.result.guard.guard is DeleteGuard.ETAG
-    assert ran.counts("v1") == {"deleted": 2, "changed": 1}
-    assert ran.counts("v2") == {"deleted": 3}
-    left = seaweedfs.content("conditional")
-    assert left["v1/b"] == again
-    assert {key.partition("/")[0] for key in left} == {"v1", "v3"}
+    assert run.exit_code == 3
+    assert run.result.guard.guard is DeleteGuard.ETAG
+    assert run.counts("v1") == {"deleted": 2, "changed": 1}
+    assert run.counts("v2") == {"deleted": 3}
+    remaining = seaweedfs.content("conditional")
+    assert remaining["v1/b"] == new_body
+    assert {key.partition("/")[0] for key in remaining} == {"v1", "v3"}
 
 
-def test_answer_that_is_lost_after_a_conditional_deletion_is_gone_not_failed(seaweedfs, proxied):
+def test_lost_response_of_a_conditional_delete_is_not_a_failure(seaweedfs, proxied):
     proxied.drop("POST", DELETE, nth=1)
 
-    ran = ran_on(proxied, "conditional-lost")
+    run = run_cleanup(proxied, "conditional-lost")
 
-    assert ran.exit_code == 0
-    outcomes = {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}
-    assert {outcome for one in ran.result.deployments for outcome in one.counts} <= outcomes
+    assert run.exit_code == 0
+    outcomes = {outcome for deployment in run.result.deployments for outcome in deployment.counts}
+    assert outcomes <= {ObjectOutcome.DELETED, ObjectOutcome.ABSENT}
     assert {key.partition("/")[0] for key in seaweedfs.content("conditional-lost")} == {"v3"}
 
 
-def test_upload_that_was_never_finished_is_aborted_and_counted(seaweedfs, proxied):
-    begin = seaweedfs.client.create_multipart_upload
+def test_unfinished_upload_is_aborted_and_counted(seaweedfs, proxied):
+    create_upload = seaweedfs.client.create_multipart_upload
     for key in ("v1/big", "v2/big", "v3/big", "elsewhere/big"):
-        begin(Bucket="uploads", Key=key)
+        create_upload(Bucket="uploads", Key=key)
 
-    ran = ran_on(proxied, "uploads", days_later=2)  # those of the last day are not aborted
+    run = run_cleanup(proxied, "uploads", days_later=2)  # uploads of the last day are not aborted
 
-    assert ran.exit_code == 0
-    assert (ran.result.uploads_aborted, ran.result.uploads_problem) == (2, "")
-    left = seaweedfs.client.list_multipart_uploads(Bucket="uploads")["Uploads"]
-    assert {one["Key"] for one in left} == {"v3/big", "elsewhere/big"}
+    assert run.exit_code == 0
+    assert (run.result.uploads_aborted, run.result.uploads_problem) == (2, "")
+    remaining = seaweedfs.client.list_multipart_uploads(Bucket="uploads")["Uploads"]
+    assert {upload["Key"] for upload in remaining} == {"v3/big", "elsewhere/big"}
 
 
 def test_journal_of_a_versioned_bucket_names_the_versions_that_it_hides(seaweedfs, proxied):
     before = seaweedfs.client.list_object_versions(Bucket="versioned-journal")["Versions"]
 
-    ran = ran_on(proxied, "versioned-journal")
+    run = run_cleanup(proxied, "versioned-journal")
 
-    assert ran.exit_code == 0
-    named = {(one["key"], one["version_id"]) for one in read_intents(read_records("journal.jsonl"))}
-    assert named == {
-        (one["Key"], one["VersionId"]) for one in before if not one["Key"].startswith("v3/")
+    assert run.exit_code == 0
+    intents = read_intents(read_records("journal.jsonl"))
+    assert {(intent["key"], intent["version_id"]) for intent in intents} == {
+        (version["Key"], version["VersionId"])
+        for version in before
+        if not version["Key"].startswith("v3/")
     }

@@ -17,10 +17,10 @@ VERSIONINGS = [Versioning.DISABLED, Versioning.ENABLED]
 
 @pytest.fixture
 def make_bucket(seaweedfs, monkeypatch):
-    """Make a bucket and its reader; a test may ask as somebody else."""
+    """Return a function that makes a bucket and its reader, with other credentials if objects."""
 
-    def make(versioning=Versioning.DISABLED, who=ADMIN):
-        for name, value in seaweedfs.environ(who).items():
+    def make(versioning=Versioning.DISABLED, credentials=ADMIN):
+        for name, value in seaweedfs.environ(credentials).items():
             monkeypatch.setenv(name, value)
         bucket = f"conditions-{next(_numbers)}"
         seaweedfs.client.create_bucket(Bucket=bucket)
@@ -37,112 +37,122 @@ def put(seaweedfs, reader, content):
         seaweedfs.client.put_object(Bucket=reader.bucket, Key=key, Body=body)
 
 
-def listed(reader, prefix=""):
-    return [stored for page in reader.list_pages(prefix) for stored in page.objects]
+def list_objects(reader, prefix=""):
+    return [s3_object for page in reader.list_pages(prefix) for s3_object in page.objects]
 
 
-def versions(reader, prefix=""):
-    return [one for page in reader.list_versions(prefix) for one in page]
+def list_versions(reader, prefix=""):
+    return [version for page in reader.list_versions(prefix) for version in page]
 
 
-def probed(reader, versioning):
+def open_probed_writer(reader, versioning):
     writer = reader.open_writer()
-    found = writer.probe_conditional_deletes("", versioning)
-    assert found.guard is DeleteGuard.ETAG
+    probe = writer.probe_conditional_deletes("", versioning)
+    assert probe.guard is DeleteGuard.ETAG
     return writer
 
 
 @pytest.mark.parametrize("versioning", VERSIONINGS)
-def test_batch_deletes_what_is_as_listed_and_leaves_what_changed(
+def test_batch_deletes_unchanged_objects_and_leaves_changed_ones(
     seaweedfs, make_bucket, versioning
 ):
     reader = make_bucket(versioning)
     put(seaweedfs, reader, {f"a/{number}": b"old" for number in range(5)})
-    asked = listed(reader)
+    objects = list_objects(reader)
     put(seaweedfs, reader, {"a/1": b"new", "a/3": b"new"})
 
-    outcomes = probed(reader, versioning).delete_objects(asked)
+    outcomes = open_probed_writer(reader, versioning).delete_objects(objects)
 
-    said = [outcomes[stored.key].outcome for stored in asked]
-    # This server's single requests answer of a missing key that the condition failed.
-    assert said == ["deleted", "unknown", "deleted", "unknown", "deleted"]
+    # A single delete of a missing key on this server fails its condition: unknown, not absent.
+    assert [outcomes[s3_object.key].outcome for s3_object in objects] == [
+        "deleted",
+        "unknown",
+        "deleted",
+        "unknown",
+        "deleted",
+    ]
     assert seaweedfs.content(reader.bucket) == {"a/1": b"new", "a/3": b"new"}
 
 
 @pytest.mark.parametrize("versioning", VERSIONINGS)
 def test_probe_leaves_nothing_behind(make_bucket, versioning):
     reader = make_bucket(versioning)
-    probed(reader, versioning)
-    assert versions(reader) == []
+    open_probed_writer(reader, versioning)
+    assert list_versions(reader) == []
 
 
-def test_who_may_only_read_has_no_guard(make_bucket):
-    reader = make_bucket(who=READER)
-    found = reader.open_writer().probe_conditional_deletes("", Versioning.DISABLED)
-    assert found.guard is DeleteGuard.NONE
-    assert found.is_denied
+def test_read_only_credentials_have_no_guard(make_bucket):
+    reader = make_bucket(credentials=READER)
+    probe = reader.open_writer().probe_conditional_deletes("", Versioning.DISABLED)
+    assert probe.guard is DeleteGuard.NONE
+    assert probe.is_denied
 
 
 @pytest.mark.parametrize("versioning", VERSIONINGS)
-def test_object_that_is_gone_already_is_absent(seaweedfs, make_bucket, versioning):
+def test_already_deleted_object_is_absent(seaweedfs, make_bucket, versioning):
     reader = make_bucket(versioning)
     put(seaweedfs, reader, {"a/x": b"x", "a/y": b"y"})
-    writer, asked = probed(reader, versioning), listed(reader)
-    assert {one.outcome for one in writer.delete_objects(asked).values()} == {ObjectOutcome.DELETED}
-    before = versions(reader)
-    assert {one.outcome for one in writer.delete_objects(asked).values()} == {ObjectOutcome.ABSENT}
-    assert versions(reader) == before
+    writer, objects = open_probed_writer(reader, versioning), list_objects(reader)
+    first = writer.delete_objects(objects).values()
+    assert {outcome.outcome for outcome in first} == {ObjectOutcome.DELETED}
+    before = list_versions(reader)
+    second = writer.delete_objects(objects).values()
+    assert {outcome.outcome for outcome in second} == {ObjectOutcome.ABSENT}
+    assert list_versions(reader) == before
 
 
 def test_single_deletion_of_a_changed_object_leaves_it(seaweedfs, make_bucket):
     reader = make_bucket()
     put(seaweedfs, reader, {"a/x\r": b"old"})
-    (asked,) = listed(reader)
-    put(seaweedfs, reader, {asked.key: b"new"})
-    said = probed(reader, Versioning.DISABLED).delete_objects([asked])[asked.key]
-    assert said.outcome in (ObjectOutcome.CHANGED, ObjectOutcome.UNKNOWN)
-    assert seaweedfs.content(reader.bucket) == {asked.key: b"new"}
+    (listed,) = list_objects(reader)
+    put(seaweedfs, reader, {listed.key: b"new"})
+    outcomes = open_probed_writer(reader, Versioning.DISABLED).delete_objects([listed])
+    assert outcomes[listed.key].outcome in (ObjectOutcome.CHANGED, ObjectOutcome.UNKNOWN)
+    assert seaweedfs.content(reader.bucket) == {listed.key: b"new"}
 
 
-def test_markers_removed_by_id_bring_every_object_back(seaweedfs, make_bucket):
+def test_removing_markers_by_id_restores_every_object(seaweedfs, make_bucket):
     reader = make_bucket(Versioning.ENABLED)
     put(seaweedfs, reader, {f"a/{name}": name.encode() for name in ("x", "é 1+1", "%2F")})
     put(seaweedfs, reader, {"a/x": b"newer"})
-    before, content = versions(reader), seaweedfs.content(reader.bucket)
-    said = probed(reader, Versioning.ENABLED).delete_objects(listed(reader))
+    before, content = list_versions(reader), seaweedfs.content(reader.bucket)
+    outcomes = open_probed_writer(reader, Versioning.ENABLED).delete_objects(list_objects(reader))
     assert seaweedfs.content(reader.bucket) == {}
-    markers = [one for one in versions(reader) if one.is_delete_marker]
-    assert {(one.key, one.version_id) for one in markers} == {
-        (key, one.marker_version_id) for key, one in said.items()
+    markers = [version for version in list_versions(reader) if version.is_delete_marker]
+    assert {(marker.key, marker.version_id) for marker in markers} == {
+        (key, outcome.marker_version_id) for key, outcome in outcomes.items()
     }
-    assert all(one.is_latest for one in markers)
+    assert all(marker.is_latest for marker in markers)
 
-    named = [(one.key, one.version_id) for one in markers]
-    removed = reader.open_version_remover().remove_versions(named)
+    version_ids = [(marker.key, marker.version_id) for marker in markers]
+    removed = reader.open_version_remover().remove_versions(version_ids)
 
-    assert {name: one.outcome for name, one in removed.items()} == dict.fromkeys(named, "deleted")
-    assert versions(reader) == before
+    assert {version_id: outcome.outcome for version_id, outcome in removed.items()} == (
+        dict.fromkeys(version_ids, "deleted")
+    )
+    assert list_versions(reader) == before
     assert seaweedfs.content(reader.bucket) == content
 
 
-def test_versions_stand_newest_first(seaweedfs, make_bucket):
+def test_versions_are_listed_newest_first(seaweedfs, make_bucket):
     reader = make_bucket(Versioning.ENABLED)
-    made = []
+    expected = []
     for number in range(4):
         put(seaweedfs, reader, {"a/x": str(number).encode()})
-        made.append((versions(reader)[0].version_id, False))
+        expected.append((list_versions(reader)[0].version_id, False))
         deleted = seaweedfs.client.delete_object(Bucket=reader.bucket, Key="a/x")
-        made.append((deleted["VersionId"], True))
-    found = [(one.version_id, one.is_delete_marker) for one in versions(reader)]
-    assert found == made[::-1]
+        expected.append((deleted["VersionId"], True))
+    actual = [(version.version_id, version.is_delete_marker) for version in list_versions(reader)]
+    assert actual == expected[::-1]
 
 
-def test_null_version_is_removed_where_it_is_meant(seaweedfs, make_bucket):
+def test_null_version_is_removed_if_allowed(seaweedfs, make_bucket):
     reader = make_bucket()
     put(seaweedfs, reader, {"a/x": b"x", "a/y": b"y"})
-    named = [("a/x", "null")]
-    said = reader.open_version_remover().remove_versions(named, is_null_allowed=True)
-    assert said[named[0]].outcome is ObjectOutcome.DELETED
+    null_version = ("a/x", "null")
+    remover = reader.open_version_remover()
+    outcomes = remover.remove_versions([null_version], is_null_allowed=True)
+    assert outcomes[null_version].outcome is ObjectOutcome.DELETED
     assert seaweedfs.content(reader.bucket) == {"a/y": b"y"}
 
 
@@ -150,10 +160,10 @@ def test_upload_is_listed_and_aborted(seaweedfs, make_bucket):
     reader = make_bucket()
     for key in ("a/é x", "ab/x"):
         seaweedfs.client.create_multipart_upload(Bucket=reader.bucket, Key=key)
-    (one,) = [upload for page in reader.list_uploads("a/") for upload in page]
-    assert one.key == "a/é x"
-    said = reader.open_writer().abort_upload(one.key, one.upload_id)
-    assert said.outcome is ObjectOutcome.DELETED
+    (upload,) = [upload for page in reader.list_uploads("a/") for upload in page]
+    assert upload.key == "a/é x"
+    aborted = reader.open_writer().abort_upload(upload.key, upload.upload_id)
+    assert aborted.outcome is ObjectOutcome.DELETED
     assert [upload.key for page in reader.list_uploads("") for upload in page] == ["ab/x"]
 
 
@@ -174,7 +184,7 @@ def test_lifecycle_rule_is_read(seaweedfs, make_bucket):
     )
 
 
-def test_journal_is_kept_and_not_overwritten(seaweedfs, make_bucket):
+def test_journal_part_is_stored_and_not_overwritten(seaweedfs, make_bucket):
     reader = make_bucket()
     reader.open_journal_store(".ci3/run").put_part(b"1", suffix="/1")
     with pytest.raises(JournalError):

@@ -1,4 +1,4 @@
-"""All versions go on a real S3 server; what is left is listed by another client."""
+"""Deleting all versions on a real S3 server; another client lists the remaining versions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ LOCKED = "final-locked"
 
 @pytest.fixture(scope="module")
 def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
-    """Buckets with hidden versions and delete markers in `old`, which goes, and `kept`."""
+    """Return the server, with noncurrent versions and delete markers in `old` and `kept`."""
     client = seaweedfs.client
     client.create_bucket(Bucket=LOCKED, ObjectLockEnabledForBucket=True)
     client.put_object(
@@ -30,13 +30,13 @@ def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
     client.put_object(Bucket=LOCKED, Key="old/free", Body=b"2")
     versioning = client.put_bucket_versioning
     versioning(Bucket="final-null", VersioningConfiguration={"Status": "Enabled"})
-    places = [(name, folder) for name in FINAL for folder in ("old", "kept")]
-    for name, folder in places:
+    folders = [(name, folder) for name in FINAL for folder in ("old", "kept")]
+    for name, folder in folders:
         client.put_object(Bucket=name, Key=f"{folder}/removed", Body=b"r")
         client.delete_object(Bucket=name, Key=f"{folder}/removed")
-    # Only now: of a marker called null this server says that it deleted it, and does not.
+    # Only now: this server reports a deleted null marker as deleted, but does not delete it.
     versioning(Bucket="final-suspended", VersioningConfiguration={"Status": "Suspended"})
-    for name, folder in places:
+    for name, folder in folders:
         client.put_object(Bucket=name, Key=f"{folder}/a", Body=b"newer")
     wait_for_tick()
     for name in (*FINAL, LOCKED):
@@ -46,110 +46,123 @@ def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
 
 @pytest.fixture
 def proxied(buckets, monkeypatch):
-    """The server behind a proxy that can be told what happens between two requests."""
+    """Return a proxy for the server that can act between two requests."""
     for name, value in buckets.environ().items():
         monkeypatch.setenv(name, value)
     with running_proxy(buckets.url) as proxy:
         yield proxy
 
 
-def versions(server: SeaweedFS, bucket: str) -> dict[tuple[str, str], tuple[bool, int]]:
-    """Every version and delete marker, with whether it is the latest, and its size."""
-    answer = server.client.list_object_versions(Bucket=bucket)
-    found = [*answer.get("Versions", ()), *answer.get("DeleteMarkers", ())]
-    return {(one["Key"], one["VersionId"]): (one["IsLatest"], one.get("Size", 0)) for one in found}
+def list_versions(server: SeaweedFS, bucket: str) -> dict[tuple[str, str], tuple[bool, int]]:
+    """Return whether each version and delete marker is the latest, and its size."""
+    page = server.client.list_object_versions(Bucket=bucket)
+    return {
+        (entry["Key"], entry["VersionId"]): (entry["IsLatest"], entry.get("Size", 0))
+        for entry in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+    }
 
 
-class _Place:
-    """Where the road leads: a bucket of the server, through the proxy."""
+class _ProxiedBucket:
+    """A bucket of the server, reached through the proxy."""
 
     def __init__(self, name: str, proxy: FaultProxy) -> None:
         self.name = name
         self.endpoint_url = proxy.url
 
 
-def ran_on(proxy: FaultProxy, bucket: str, between=lambda: None) -> CleanupRun:
-    run = make_context(_Place(bucket, proxy), delete_versions="true", protect="kept\nolder")
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
-    between()
-    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
-    planned = {one.deployment.name: one.deployment.deletion_count for one in plan.to_delete}
-    assert {one.name: sum(one.counts.values()) for one in ran.result.deployments} == planned
-    return ran
+def run_cleanup(proxy: FaultProxy, bucket: str, act_after_plan=lambda: None) -> CleanupRun:
+    context = make_context(
+        _ProxiedBucket(bucket, proxy), delete_versions="true", protect="kept\nolder"
+    )
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    act_after_plan()
+    run = CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))
+    planned_counts = {
+        decision.deployment.name: decision.deployment.deletion_count for decision in plan.to_delete
+    }
+    counts = {result.name: sum(result.counts.values()) for result in run.result.deployments}
+    assert counts == planned_counts
+    return run
 
 
 @pytest.mark.parametrize("bucket", ["final", "final-null", "final-suspended"])
-def test_all_versions_of_the_doomed_are_gone_and_no_other_is_touched(buckets, proxied, bucket):
-    before = versions(buckets, bucket)
-    doomed = {one: what for one, what in before.items() if one[0].startswith("old/")}
-    assert len(doomed) >= len(OLD) + 3
+def test_all_versions_of_a_deleted_deployment_and_no_others_are_deleted(buckets, proxied, bucket):
+    before = list_versions(buckets, bucket)
+    deleted = {
+        version: details for version, details in before.items() if version[0].startswith("old/")
+    }
+    assert len(deleted) >= len(OLD) + 3
 
-    ran = ran_on(proxied, bucket)
+    run = run_cleanup(proxied, bucket)
 
-    assert ran.exit_code == 0, ran.result
-    left = {one: what for one, what in before.items() if one not in doomed}
-    assert versions(buckets, bucket) == left
-    assert ran.counts("old") == {"deleted": len(doomed)}
-    assert ran.result.bytes_deleted == sum(size for _, size in doomed.values())
-    assert ran.result.guard.guard is DeleteGuard.VERSION_ID
-    assert any(one[1] == "null" for one in doomed) is (bucket != "final")
+    assert run.exit_code == 0, run.result
+    remaining = {version: details for version, details in before.items() if version not in deleted}
+    assert list_versions(buckets, bucket) == remaining
+    assert run.counts("old") == {"deleted": len(deleted)}
+    assert run.result.bytes_deleted == sum(size for _, size in deleted.values())
+    assert run.result.guard.guard is DeleteGuard.VERSION_ID
+    assert any(version_id == "null" for _, version_id in deleted) is (bucket != "final")
 
 
-def test_answers_that_are_lost_after_the_deed_are_settled(buckets, proxied):
+def test_outcomes_of_lost_responses_are_resolved(buckets, proxied):
     proxied.drop("POST", DELETE, nth=1)
     proxied.drop("POST", DELETE, nth=3)
 
-    ran = ran_on(proxied, "final-lost")
+    run = run_cleanup(proxied, "final-lost")
 
-    assert ran.exit_code == 0, ran.result
-    assert set(ran.counts("old")) <= {"deleted", "absent"}
-    assert not any(key.startswith("old/") for key, _ in versions(buckets, "final-lost"))
+    assert run.exit_code == 0, run.result
+    assert set(run.counts("old")) <= {"deleted", "absent"}
+    assert not any(key.startswith("old/") for key, _ in list_versions(buckets, "final-lost"))
 
 
 def test_version_uploaded_between_listing_and_request_survives(buckets, proxied):
-    new = []
+    new_version_ids = []
 
     def upload():
-        answer = buckets.client.put_object(Bucket="final-between", Key="old/é", Body=b"new")
-        new.append(answer["VersionId"])
+        response = buckets.client.put_object(Bucket="final-between", Key="old/é", Body=b"new")
+        new_version_ids.append(response["VersionId"])
 
     current = {
-        one
-        for one, (is_latest, _) in versions(buckets, "final-between").items()
-        if one[0].startswith("old/") and is_latest and one[0] != "old/removed"
+        (key, version_id)
+        for (key, version_id), (is_latest, _) in list_versions(buckets, "final-between").items()
+        if key.startswith("old/") and is_latest and key != "old/removed"
     }
     proxied.call_before("POST", DELETE, upload, nth=1)
 
-    ran = ran_on(proxied, "final-between")
+    run = run_cleanup(proxied, "final-between")
 
-    assert ran.exit_code == 3
-    left = {one for one in versions(buckets, "final-between") if one[0].startswith("old/")}
-    assert left == current | {("old/é", new[0])}
-    assert not ran.result_of("old").is_fully_deleted
+    assert run.exit_code == 3
+    remaining = {
+        (key, version_id)
+        for key, version_id in list_versions(buckets, "final-between")
+        if key.startswith("old/")
+    }
+    assert remaining == current | {("old/é", new_version_ids[0])}
+    assert not run.result_of("old").is_fully_deleted
 
 
-def test_deployment_that_is_deployed_again_after_the_plan_is_kept_whole(buckets, proxied):
-    before = versions(buckets, "final-again")
+def test_deployment_changed_after_the_plan_is_kept_completely(buckets, proxied):
+    before = list_versions(buckets, "final-again")
 
     def deploy():
         buckets.client.put_object(Bucket="final-again", Key="old/é", Body="é".encode())
 
-    ran = ran_on(proxied, "final-again", deploy)
+    run = run_cleanup(proxied, "final-again", deploy)
 
-    assert ran.exit_code == 3
-    assert ran.counts("old").keys() == {"changed"}
-    assert before.keys() < versions(buckets, "final-again").keys()
+    assert run.exit_code == 3
+    assert run.counts("old").keys() == {"changed"}
+    assert before.keys() < list_versions(buckets, "final-again").keys()
     assert proxied.deletions == []
 
 
-def test_locked_version_is_denied_and_what_hides_it_stays(buckets, proxied):
-    run = make_context(_Place(LOCKED, proxied), delete_versions="true")
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
-    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+def test_locked_version_is_denied_and_the_version_above_it_is_kept(buckets, proxied):
+    context = make_context(_ProxiedBucket(LOCKED, proxied), delete_versions="true")
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    run = CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))
 
-    assert ran.exit_code == 3
-    assert ran.counts("old") == {"denied": 1, "failed": 2}
-    left = [key for key, _ in versions(buckets, LOCKED)]
-    assert sorted(left) == ["new/index.html", "old/free", "old/locked", "old/locked"]
+    assert run.exit_code == 3
+    assert run.counts("old") == {"denied": 1, "failed": 2}
+    remaining_keys = [key for key, _ in list_versions(buckets, LOCKED)]
+    assert sorted(remaining_keys) == ["new/index.html", "old/free", "old/locked", "old/locked"]
