@@ -48,7 +48,7 @@ SPACED: Rounds = (
     {"v1/index.html": b"v1", "v1/\tx": b"v1", "v1/x": b"v1"},
     {"v2/x": b"v2", "v2/x ": b"v2"},
 )
-"""Keys that differ in white space at their ends alone: an XML parser may trim them."""
+"""Keys that differ only in leading or trailing white space: an XML parser may trim them."""
 
 RELEASES: Rounds = tuple(
     {f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)
@@ -97,7 +97,7 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[LocalStore]]] = dict(
 
 @dataclass(frozen=True, kw_only=True)
 class StoreUnderTest:
-    """A running store with its seeded buckets, and what the tests found of it, by column."""
+    """A running store with its seeded buckets, and the findings of the tests, by column."""
 
     server: LocalStore
     has_versions: bool
@@ -124,7 +124,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[StoreUnderTest]:
 
 @pytest.fixture
 def proxy(store, monkeypatch):
-    """A proxy in front of the store, and the environment in which ci3 reaches it."""
+    """Return a proxy for the store; set ci3's environment."""
     for name, value in store.server.environ().items():
         monkeypatch.setenv(name, value)
     with running_proxy(store.server.url) as proxy:
@@ -133,9 +133,9 @@ def proxy(store, monkeypatch):
 
 @pytest.fixture
 def ci3(store, monkeypatch, capsys):
-    """Run the command on the store; returns exit code, standard output and standard error.
+    """Return a function that runs ci3 on the store and returns exit code, stdout and stderr.
 
-    A journal file names the store itself: then `url` is empty.
+    With a journal file, `url` is empty: the journal has the endpoint.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

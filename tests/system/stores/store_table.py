@@ -1,4 +1,4 @@
-"""The table in docs/stores.md: a row for each store, written from what a test run found."""
+"""The table in docs/stores.md: a row for each store, with the findings of a test run."""
 
 from collections.abc import Mapping
 from pathlib import Path

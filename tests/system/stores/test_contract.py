@@ -1,4 +1,4 @@
-"""What ci3 promises on each store; where a store ignores a condition, what ci3 does then."""
+"""Rules that ci3 follows on each store, also on a store that ignores a condition."""
 
 import json
 import subprocess
@@ -29,11 +29,11 @@ JOURNALS = ".ci3/journals/"
 AUTO = "--auto-approve"
 
 
-def all_of(rounds):
+def merge(rounds):
     return {key: body for content in rounds for key, body in content.items()}
 
 
-def in_folders(content, *names):
+def select_folders(content, *names):
     """Return the objects in these deployments; a key without a slash is in none."""
     return {
         key: body for key, body in content.items() if "/" in key and key.partition("/")[0] in names
@@ -45,7 +45,7 @@ def require_versions(store):
         pytest.skip(f"{store.server.name} keeps no versions")
 
 
-def total_size(content):
+def sum_sizes(content):
     return sum(map(len, content.values()))
 
 
@@ -53,7 +53,7 @@ def total_size(content):
 def test_plan_lists_every_object_under_its_own_key(store, ci3, rounds):
     bucket = "unusual-kept" if rounds is UNUSUAL else "spaced"
     before = store.server.content(bucket)
-    assert before == all_of(rounds)
+    assert before == merge(rounds)
 
     exit_code, out, err = ci3(
         *("plan-cleanup", "--bucket", bucket, "--match", ".*", "--keep-count", "2"),
@@ -68,9 +68,9 @@ def test_plan_lists_every_object_under_its_own_key(store, ci3, rounds):
     }
     to_delete = ("a", "ab") if rounds is UNUSUAL else (" v1", "old")
     assert listed == {
-        name: ("delete" if name in to_delete else "keep", len(content), total_size(content))
+        name: ("delete" if name in to_delete else "keep", len(content), sum_sizes(content))
         for name in {key.partition("/")[0] for key in before if "/" in key}
-        for content in [in_folders(before, name)]
+        for content in [select_folders(before, name)]
     }
     assert store.server.content(bucket) == before
     store.findings["plan"] = "yes"
@@ -82,7 +82,7 @@ def test_apply_deletes_the_planned_objects_and_no_others(store, ci3):
     exit_code, out, err = ci3("cleanup", "--bucket", "unusual", "--keep-count", "2", AUTO)
 
     assert exit_code == 0, out + err
-    deleted = in_folders(before, "a", "ab")
+    deleted = select_folders(before, "a", "ab")
     assert len(deleted) == len(UNUSUAL[0]) - 2  # two objects are in no folder
     assert store.server.content("unusual") == {
         key: body for key, body in before.items() if key not in deleted
@@ -95,8 +95,8 @@ def test_apply_deletes_the_planned_objects_and_no_others(store, ci3):
     assert set(journaled.values()) <= accepted
 
 
-def test_keys_that_differ_in_outer_white_space_alone_are_distinguished(store, ci3, monkeypatch):
-    monkeypatch.setattr("time.sleep", lambda _: None)  # pauses before a key is sent again
+def test_keys_that_differ_only_in_outer_white_space_are_distinguished(store, ci3, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # pauses before retries
     before = store.server.content("spaced")
 
     exit_code, out, err = ci3(
@@ -105,8 +105,8 @@ def test_keys_that_differ_in_outer_white_space_alone_are_distinguished(store, ci
     )
 
     after = store.server.content("spaced")
-    assert in_folders(after, "v1", "v2") == in_folders(before, "v1", "v2")
-    assert after.keys() == in_folders(before, "v1", "v2").keys()
+    assert select_folders(after, "v1", "v2") == select_folders(before, "v1", "v2")
+    assert after.keys() == select_folders(before, "v1", "v2").keys()
     assert exit_code == 0, out + err
 
 
@@ -125,16 +125,16 @@ def test_deployment_larger_than_a_page_is_deleted_completely(store, ci3):
 
 def test_conditional_deletes_are_honored_or_reported_as_ignored(store, proxy):
     server = store.server
-    answer = server.client.delete_objects(Bucket="conditional", Delete={"Objects": [ABSENT]})
-    in_batches = bool(answer.get("Errors"))
-    alone = not server.accepts(
+    response = server.client.delete_objects(Bucket="conditional", Delete={"Objects": [ABSENT]})
+    is_honored_in_batches = bool(response.get("Errors"))
+    is_honored_singly = not server.accepts(
         "delete_object", Bucket="conditional", Key=ABSENT["Key"], IfMatch=ABSENT["ETag"]
     )
     guard, finding = {
         (True, True): (DeleteGuard.ETAG, "honored"),
         (True, False): (DeleteGuard.ETAG_SINGLE, "honored for single objects, ignored in batches"),
         (False, False): (DeleteGuard.NONE, "ignored"),
-    }[alone, in_batches]
+    }[is_honored_singly, is_honored_in_batches]
     proxy.call_before(
         "POST",
         DELETE,
@@ -142,23 +142,23 @@ def test_conditional_deletes_are_honored_or_reported_as_ignored(store, proxy):
         nth=1 if guard is DeleteGuard.ETAG else 2,  # the first one probes
     )
 
-    run = make_context(SimpleNamespace(name="conditional", endpoint_url=proxy.url))
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
-    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    context = make_context(SimpleNamespace(name="conditional", endpoint_url=proxy.url))
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    run = CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))
 
-    assert ran.result.guard.guard is guard
-    left = server.content("conditional")
-    assert in_folders(left, "v3") == RELEASES[2]
+    assert run.result.guard.guard is guard
+    remaining = server.content("conditional")
+    assert select_folders(remaining, "v3") == RELEASES[2]
     if guard is DeleteGuard.ETAG:
-        assert (ran.exit_code, ran.counts("v1")) == (3, {"deleted": 2, "changed": 1})
-        assert left == RELEASES[2] | {"v1/b": b"new"}
+        assert (run.exit_code, run.counts("v1")) == (3, {"deleted": 2, "changed": 1})
+        assert remaining == RELEASES[2] | {"v1/b": b"new"}
     store.findings["conditional delete"] = finding
 
 
 @pytest.fixture
-def killed(store, proxy, monkeypatch):
-    """Kill a run in its second batch of two objects, before or after the store deletes them."""
+def kill_run(store, proxy, monkeypatch):
+    """Return a function that kills a run in its second batch of two objects."""
     crash.small_batches(monkeypatch)
 
     def kill(bucket, *, is_done):
@@ -171,8 +171,8 @@ def killed(store, proxy, monkeypatch):
     return kill
 
 
-def test_killed_run_is_resumed_from_its_journal(store, killed):
-    killed("killed", is_done=True)
+def test_killed_run_is_resumed_from_its_journal(store, kill_run):
+    kill_run("killed", is_done=True)
     assert len(store.server.content("killed")) == 3 + 2
 
     assert crash.resume() == 0
@@ -183,14 +183,14 @@ def test_killed_run_is_resumed_from_its_journal(store, killed):
 
 
 def ignores_if_none_match(server, bucket):
-    """Return whether a store overwrites an object although none may be there."""
+    """Return whether a store overwrites an object despite `If-None-Match: *`."""
     key = "if-none-match"
     server.client.put_object(Bucket=bucket, Key=key, Body=b"1")
     return server.accepts("put_object", Bucket=bucket, Key=key, Body=b"2", IfNoneMatch="*")
 
 
 def kill_with_stored_journal(store, proxy, bucket):
-    """Run a cleanup that is killed while its second batch is out; returns the journal's address."""
+    """Kill a cleanup during its second batch; return the journal's address."""
     refused = Answer(status=403, body=error("AccessDenied").encode(), headers={})
 
     def stop():
@@ -206,7 +206,7 @@ def kill_with_stored_journal(store, proxy, bucket):
     return f"s3://{bucket}/{folder}/"
 
 
-def without_journals(content):
+def remove_journals(content):
     return {
         key: body for key, body in content.items() if key != "if-none-match" and key[:5] != ".ci3/"
     }
@@ -215,15 +215,15 @@ def without_journals(content):
 def test_killed_run_is_resumed_from_a_stored_journal(store, proxy, ci3, monkeypatch):
     crash.small_batches(monkeypatch)
     address = kill_with_stored_journal(store, proxy, "journal")
-    assert 3 < len(without_journals(store.server.content("journal"))) < 9
+    assert 3 < len(remove_journals(store.server.content("journal"))) < 9
 
     exit_code, out, err = ci3("cleanup", "--resume", address, AUTO, url=proxy.url)
 
     # A store that ignores If-None-Match may be a reason to refuse: then nothing more is deleted.
     is_ignored = ignores_if_none_match(store.server, "journal")
     assert exit_code == 0 or (is_ignored and exit_code == 4), out + err
-    left = without_journals(store.server.content("journal"))
-    assert left == RELEASES[2] if exit_code == 0 else left.items() > RELEASES[2].items()
+    remaining = remove_journals(store.server.content("journal"))
+    assert remaining == RELEASES[2] if exit_code == 0 else remaining.items() > RELEASES[2].items()
     finding = "yes" if exit_code == 0 else "written, not resumed"
     if is_ignored:
         finding += "; `If-None-Match` ignored"
@@ -233,7 +233,7 @@ def test_killed_run_is_resumed_from_a_stored_journal(store, proxy, ci3, monkeypa
 
 
 @pytest.mark.parametrize("bucket", ["journal-shared", "journal-versioned"])
-def test_second_resume_of_a_stored_journal_is_prevented_or_warned_of(
+def test_second_resume_of_a_stored_journal_is_prevented_or_causes_a_warning(
     store, proxy, ci3, monkeypatch, bucket
 ):
     if bucket == "journal-versioned":
@@ -242,19 +242,19 @@ def test_second_resume_of_a_stored_journal_is_prevented_or_warned_of(
     address = kill_with_stored_journal(store, proxy, bucket)
     second = []
 
-    def resume_too():
+    def resume_second():
         arguments = ("cleanup", "--resume", address, "--endpoint-url", proxy.url, AUTO)
-        run = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "ci3", *arguments], capture_output=True, text=True, check=False
         )
-        second.append((run.returncode, run.stdout + run.stderr))
+        second.append((completed.returncode, completed.stdout + completed.stderr))
 
-    proxy.call_before("PUT", JOURNALS, resume_too, nth=1)
+    proxy.call_before("PUT", JOURNALS, resume_second, nth=1)
 
     exit_code, out, err = ci3("cleanup", "--resume", address, AUTO, url=proxy.url)
 
-    left = store.server.content(bucket)
-    assert in_folders(left, "v3") == RELEASES[2]
+    remaining = store.server.content(bucket)
+    assert select_folders(remaining, "v3") == RELEASES[2]
     ((second_code, second_text),) = second
     assert (exit_code, second_code) != (0, 0) or all(
         "If-None-Match" in text for text in (out + err, second_text)
@@ -277,30 +277,30 @@ def test_restore_without_versions_restores_nothing_and_reports_it(store, ci3):
         store.findings.update(versions="no", restore="no: deletion is permanent")
 
 
-def current_versions(server, bucket):
-    answer = server.client.list_object_versions(Bucket=bucket)
-    return {row["Key"]: row["VersionId"] for row in answer.get("Versions", ()) if row["IsLatest"]}
+def list_current_versions(server, bucket):
+    versions = server.client.list_object_versions(Bucket=bucket).get("Versions", ())
+    return {version["Key"]: version["VersionId"] for version in versions if version["IsLatest"]}
 
 
 def test_restore_makes_exactly_the_deleted_versions_current_again(store, ci3):
     require_versions(store)
-    before = current_versions(store.server, "restored")
+    before = list_current_versions(store.server, "restored")
     content = store.server.content("restored")
     arguments = ("--bucket", "restored", "--keep-count", "1", "--journal-file", "j.jsonl")
     exit_code, out, err = ci3("cleanup", *arguments, AUTO)
     assert exit_code == 0, out + err
-    assert current_versions(store.server, "restored").items() < before.items()
+    assert list_current_versions(store.server, "restored").items() < before.items()
     store.findings["versions"] = "yes"
 
     exit_code, out, err = ci3("restore", "j.jsonl", AUTO, url="")
 
     assert exit_code == 0, out + err
-    assert current_versions(store.server, "restored") == before
+    assert list_current_versions(store.server, "restored") == before
     assert store.server.content("restored") == content
     store.findings["restore"] = "yes"
 
 
-def test_restore_on_a_suspended_bucket_reports_what_is_not_current(store, ci3):
+def test_restore_on_a_suspended_bucket_reports_objects_that_are_not_current(store, ci3):
     require_versions(store)
     store.server.set_versioning("suspended", "Suspended")
     before = store.server.content("suspended")
@@ -312,16 +312,16 @@ def test_restore_on_a_suspended_bucket_reports_what_is_not_current(store, ci3):
     exit_code, out, err = ci3("restore", "j.jsonl", AUTO, url="")
 
     after = store.server.content("suspended")
-    assert in_folders(after, "v3") == RELEASES[2]
+    assert select_folders(after, "v3") == RELEASES[2]
     assert (exit_code == 0) == (after == before), out + err
 
 
-def rule_ids(server, bucket):
-    """Return the IDs of the lifecycle rules that a store shows; none where it has none to show."""
+def list_rule_ids(server, bucket):
+    """Return the sorted IDs of a store's lifecycle rules; none if it does not support rules."""
     if not server.accepts("get_bucket_lifecycle_configuration", Bucket=bucket):
         return []
-    answer = server.client.get_bucket_lifecycle_configuration(Bucket=bucket)
-    return sorted(rule["ID"] for rule in answer.get("Rules", ()))
+    response = server.client.get_bucket_lifecycle_configuration(Bucket=bucket)
+    return sorted(rule["ID"] for rule in response.get("Rules", ()))
 
 
 def test_lifecycle_rules_are_confirmed_or_removed_again(store, ci3, proxy):
@@ -332,25 +332,25 @@ def test_lifecycle_rules_are_confirmed_or_removed_again(store, ci3, proxy):
         Bucket=bucket,
         LifecycleConfiguration={"Rules": [foreign | {"Expiration": {"Days": 30}}]},
     )
-    before = rule_ids(server, bucket)
+    before = list_rule_ids(server, bucket)
     reader = BucketReader(bucket=bucket, region="us-east-1", endpoint_url=server.url)
-    changer = ConfigurationUpdater(reader=reader, sleep=lambda _: None)
+    updater = ConfigurationUpdater(reader=reader, sleep=lambda _: None)
     expires_at = datetime.now(UTC).replace(microsecond=0)
     rule = ManagedRule(prefix="v1/", days=20, noncurrent_days=None, expires_at=expires_at)
     finding = "no"
     # A store without lifecycle rules cannot be read; one that only stores them confirms nothing.
     with suppress(AccessError):
-        change = changer.update(add=[rule])
+        change = updater.update(add=[rule])
         assert (change.problem == "") == (
-            rule_ids(server, bucket) == sorted([*before, rule.rule_id])
+            list_rule_ids(server, bucket) == sorted([*before, rule.rule_id])
         )
         if not change.problem:
-            shown = server.client.head_object(Bucket=bucket, Key="v1/a").get("Expiration", "")
-            is_confirmed = rule.rule_id in shown
+            expiration = server.client.head_object(Bucket=bucket, Key="v1/a").get("Expiration", "")
+            is_confirmed = rule.rule_id in expiration
             assert reader.find_expiration_rule("v1/a") == (rule.rule_id if is_confirmed else "")
-            assert changer.roll_back(change.before, [rule]) == ""
+            assert updater.roll_back(change.before, [rule]) == ""
             finding = "yes" if is_confirmed else "rules are stored, not confirmed"
-    assert rule_ids(server, bucket) == before
+    assert list_rule_ids(server, bucket) == before
     assert bool(before) == (finding != "no")
 
     exit_code, out, err = ci3(
@@ -359,7 +359,7 @@ def test_lifecycle_rules_are_confirmed_or_removed_again(store, ci3, proxy):
 
     # Objects of today are too new for a rule: they are deleted directly, or the run is refused.
     assert exit_code in (0, 3, 4), out + err
-    left = server.content(bucket)
-    assert left == RELEASES[2] if exit_code == 0 else left == all_of(RELEASES), out + err
-    assert rule_ids(server, bucket) == before
+    remaining = server.content(bucket)
+    assert remaining == RELEASES[2] if exit_code == 0 else remaining == merge(RELEASES), out + err
+    assert list_rule_ids(server, bucket) == before
     store.findings["lifecycle"] = finding

@@ -1,4 +1,4 @@
-"""docs/stores.md says of each store what this run found; UPDATE_GOLDENS=1 writes it."""
+"""docs/stores.md has the findings of this run for each store; UPDATE_GOLDENS=1 writes it."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from tests.system.stores.store_table import COLUMNS, HEADER, PAGE, read_rows, write_row
 
 
-def test_row_of_the_page_is_what_this_run_found(store):
+def test_row_of_the_page_equals_the_findings_of_this_run(store):
     missing = [column for column in COLUMNS if column not in store.findings]
     assert not missing, f"the tests that find these did not pass, or did not run: {missing}"
     server = store.server
