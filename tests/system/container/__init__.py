@@ -1,1 +1,1 @@
-"""What the image promises, checked on an image that was built on this machine."""
+"""Tests of the image, on an image that was built on this machine."""

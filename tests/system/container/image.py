@@ -29,7 +29,7 @@ def run_command(
     mounts: Mapping[Path, str] | None = None,
     options: Sequence[str] = (),
 ) -> CompletedProcess[str]:
-    """Run the image with arguments; mounts lead from a path here to one in the container."""
+    """Run the image with arguments; mounts map a path of this machine to one in the container."""
     variables = (f"--env={name}={value}" for name, value in (env or {}).items())
     volumes = (f"--volume={path}:{target}" for path, target in (mounts or {}).items())
     return subprocess.run(

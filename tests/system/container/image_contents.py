@@ -1,4 +1,4 @@
-"""Lists the folders of the image that no run reads, and what its parts take.
+"""Lists the folders of the image that no run reads, and the sizes of its parts.
 
 `python -m tests.system.container.image_contents` prints the table of docs/releasing.md.
 """
@@ -53,14 +53,14 @@ _ROWS = 10
 
 def find_unused_folders() -> set[str]:
     """Return the folders of the installed packages in which no file is imported or opened."""
-    run = run_python(_LIST_UNUSED, options=["--workdir=/tmp"])
-    return set(json.loads(run.stdout.splitlines()[-1]))
+    completed = run_python(_LIST_UNUSED, options=["--workdir=/tmp"])
+    return set(json.loads(completed.stdout.splitlines()[-1]))
 
 
 def measure_parts() -> Counter[str]:
-    """Return the bytes of each installed package, and of the compiled Python of them all."""
-    run = run_python(_LIST_SIZES)
-    return Counter(json.loads(run.stdout))
+    """Return the bytes of each installed package, and of the compiled Python of all packages."""
+    completed = run_python(_LIST_SIZES)
+    return Counter(json.loads(completed.stdout))
 
 
 def format_parts_table(sizes: Counter[str]) -> str:

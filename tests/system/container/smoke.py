@@ -1,7 +1,7 @@
-"""Plans and applies with a built image, locked up, against the S3 in this process.
+"""Plans and applies with a built, hardened image against an S3 server in this process.
 
 `CI3_IMAGE=… CI3_ENGINE=docker python -m tests.system.container.smoke`: the release runs it on each
-architecture, on the very image that it is about to publish. It needs no more than the demo does.
+architecture, on the image that it is about to publish. It needs no more packages than the demo.
 """
 
 import json
@@ -46,29 +46,29 @@ def main() -> int:
 def check(bucket: MotoBucket, folder: Path) -> str:
     """Run `--version`, a plan and an apply of that plan; return what the image did."""
     folder.chmod(_FOR_ALL)
-    began = time.monotonic()
+    started_at = time.monotonic()
     version = _run({}, folder, "--version").strip()
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started_at
     _expect("the version", version, f"ci3 {ci3.__version__}")
 
     for days, name in enumerate(("v3", "v2", "v1"), start=1):
         bucket.deploy(name, days=days)
     before = bucket.content()
-    planned = _step(bucket, folder, "plan")
-    _expect("the outcome of the plan", planned.get("outcome"), "planned")
-    _expect("what the plan would delete", planned.get("deployments-to-delete"), "2")
+    plan_outputs = _run_step(bucket, folder, "plan")
+    _expect("the outcome of the plan", plan_outputs.get("outcome"), "planned")
+    _expect("the number of deployments to delete", plan_outputs.get("deployments-to-delete"), "2")
     _expect("the bucket after the plan", bucket.content() == before, expected=True)
 
-    applied = _step(bucket, folder, "apply")
-    _expect("the outcome of the apply", applied.get("outcome"), "applied")
-    _expect("the plan that was applied", applied.get("plan-id"), planned["plan-id"])
+    apply_outputs = _run_step(bucket, folder, "apply")
+    _expect("the outcome of the apply", apply_outputs.get("outcome"), "applied")
+    _expect("the plan that was applied", apply_outputs.get("plan-id"), plan_outputs["plan-id"])
     _expect("the bucket after the apply", bucket.folders(), {"v3"})
-    journal = (folder / applied["journal-file"]).read_text(encoding="utf-8").splitlines()
-    _expect("the journal's plan", json.loads(journal[0])["plan_id"], planned["plan-id"])
+    journal = (folder / apply_outputs["journal-file"]).read_text(encoding="utf-8").splitlines()
+    _expect("the journal's plan", json.loads(journal[0])["plan_id"], plan_outputs["plan-id"])
     return f"{version}: planned, applied, journaled; --version took {seconds:.2f} s"
 
 
-def _step(bucket: MotoBucket, folder: Path, mode: str) -> dict[str, str]:
+def _run_step(bucket: MotoBucket, folder: Path, mode: str) -> dict[str, str]:
     """Run the image as a step of a workflow; return its outputs."""
     output = folder / f"{mode}-output"
     output.touch()
@@ -87,7 +87,7 @@ def _step(bucket: MotoBucket, folder: Path, mode: str) -> dict[str, str]:
 
 
 def _run(env: Mapping[str, str], folder: Path, *arguments: str) -> str:
-    run = subprocess.run(
+    completed = subprocess.run(
         [
             RUN_IMAGE,
             f"--volume={folder}:{WORKSPACE}",
@@ -101,14 +101,16 @@ def _run(env: Mapping[str, str], folder: Path, *arguments: str) -> str:
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
-    if run.returncode:
-        raise SmokeError(f"exit code {run.returncode}:\n{run.stdout}\n{run.stderr}")
-    return run.stdout
+    if completed.returncode:
+        raise SmokeError(
+            f"exit code {completed.returncode}:\n{completed.stdout}\n{completed.stderr}"
+        )
+    return completed.stdout
 
 
-def _expect(what: str, found: object, expected: object) -> None:
-    if found != expected:
-        raise SmokeError(f"{what} is {found!r}, not {expected!r}")
+def _expect(name: str, actual: object, expected: object) -> None:
+    if actual != expected:
+        raise SmokeError(f"{name} is {actual!r}, not {expected!r}")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ pytestmark = needs_image
 
 
 def test_with_arguments_the_image_is_the_command():
-    run = run_command("--help")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "plan-cleanup" in run.stdout
+    completed = run_command("--help")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "plan-cleanup" in completed.stdout
 
 
-def test_without_arguments_a_person_gets_help():
+def test_command_without_arguments_prints_help():
     assert run_command().stdout == run_command("--help").stdout
 
 
@@ -49,46 +49,46 @@ def test_credentials_are_read_from_the_mounted_aws_folder(bucket, tmp_path):
     )
     tmp_path.chmod(0o755)
     plan = f"plan-cleanup --bucket-name {bucket.name} --keep-count 1 --match 'v[0-9]+'"
-    run = run_command(
+    completed = run_command(
         *("sh", "-c", f"{plan} --output json"),
         env={"AWS_PROFILE": "site"},
         mounts={tmp_path: "/home/python/.aws"},
         options=["--user=1000:1000"],
     )
-    assert run.returncode == 0, run.stderr
-    plan = json.loads(run.stdout)
+    assert completed.returncode == 0, completed.stderr
+    plan = json.loads(completed.stdout)
     assert {item["name"]: item["decision"] for item in plan["deployments"]} == {
         "v2": "keep",
         "v1": "delete",
     }
 
 
-def test_home_is_that_of_the_caller_if_it_is_set():
+def test_home_of_the_environment_is_kept():
     code = "import os; print(os.path.expanduser('~'))"
     assert run_python(code).stdout == "/home/python\n"
     assert run_python(code, env={"HOME": "/github/home"}).stdout == "/github/home\n"
 
 
-def test_a_misspelt_input_with_a_hyphen_arrives_and_is_refused():
-    run = run_action({"INPUT_BUCKET": "a-bucket", "INPUT_KEEP-CUONT": "3"})
-    assert run.returncode == 2
-    assert "keep-cuont" in (run.stdout + run.stderr).lower()
-    assert "keep-count" in run.stdout + run.stderr
+def test_misspelt_input_with_a_hyphen_is_refused():
+    completed = run_action({"INPUT_BUCKET": "a-bucket", "INPUT_KEEP-CUONT": "3"})
+    assert completed.returncode == 2
+    assert "keep-cuont" in (completed.stdout + completed.stderr).lower()
+    assert "keep-count" in completed.stdout + completed.stderr
 
 
-def test_the_runs_of_these_tests_can_write_nothing_and_have_no_capabilities():
-    run = run_python(
+def test_container_of_these_tests_is_read_only_and_has_no_capabilities():
+    completed = run_python(
         "import errno, pathlib\n"
         "try: pathlib.Path('/opt/ci3/new').touch()\n"
         "except OSError as error: print(errno.errorcode[error.errno])\n"
         "print(*{line.split()[1] for line in open('/proc/self/status') if line[:3] == 'Cap'})"
     )
-    assert run.stdout.split() == ["EROFS", "0000000000000000"], run.stderr
+    assert completed.stdout.split() == ["EROFS", "0000000000000000"], completed.stderr
 
 
 def test_worker_reads_in_the_hardened_image(bucket):
     bucket.deploy("shop", days=1)
-    run = run_python(
+    completed = run_python(
         "from ci3.aws.bucket import BucketReader\n"
         "from contextlib import closing\n"
         "from ci3.engine.workers import worker_process\n"
@@ -96,18 +96,18 @@ def test_worker_reads_in_the_hardened_image(bucket):
         "from ci3.engine.inventory.parallel_listing import ListSpans\n"
         f"reader = BucketReader(bucket={bucket.name!r}, region='', "
         f"endpoint_url={bucket.endpoint_url!r})\n"
-        "found = find_folders(reader, '')\n"
+        "folders = find_folders(reader, '')\n"
         "worker_process._count_cores = lambda: 2\n"
         "with closing(worker_process.start_worker(reader)) as worker:\n"
-        "    listed = worker.call(ListSpans(folders=found, required_file='', concurrency=2))\n"
+        "    listed = worker.call(ListSpans(folders=folders, required_file='', concurrency=2))\n"
         "print(*listed.summaries, listed.summaries['shop'].object_count)\n",
         env=CREDENTIALS,
     )
-    assert run.stdout.split() == ["shop", "3"], run.stderr
+    assert completed.stdout.split() == ["shop", "3"], completed.stderr
 
 
-def test_image_plans_and_applies_where_it_is_about_to_be_published():
-    run = subprocess.run(
+def test_smoke_test_of_the_release_passes():
+    completed = subprocess.run(
         [sys.executable, "-m", "tests.system.container.smoke"],
         cwd=ROOT,
         capture_output=True,
@@ -115,26 +115,28 @@ def test_image_plans_and_applies_where_it_is_about_to_be_published():
         timeout=300,
         check=False,
     )
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "journaled" in run.stdout
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "journaled" in completed.stdout
 
 
 def test_image_starts_with_no_shell_in_it():
     shells = ("/bin/sh", "/bin/bash", "/usr/bin/env")
-    run = run_command("--help", options=[f"--volume=/dev/null:{shell}:ro" for shell in shells])
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "plan-cleanup" in run.stdout
+    completed = run_command(
+        "--help", options=[f"--volume=/dev/null:{shell}:ro" for shell in shells]
+    )
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "plan-cleanup" in completed.stdout
 
 
 def test_action_starts_within_a_second():
-    """In processor time, which depends little on the load of the machine."""
-    run = run_python(
+    """Measure processor time: it depends little on the load of the machine."""
+    completed = run_python(
         "import time, ci3.action.main\n"
         "code = ci3.action.main.main()\n"
         "print('exit code', code, 'after', time.process_time())"
     )
-    *_, code, _, seconds = run.stdout.split()
-    assert code == "2", run.stdout + run.stderr
+    *_, code, _, seconds = completed.stdout.split()
+    assert code == "2", completed.stdout + completed.stderr
     assert float(seconds) < START_SECONDS
 
 
@@ -143,9 +145,9 @@ def test_action_starts_within_a_second():
     ["tests", "pip", "setuptools", "github", "pygments"],
 )
 def test_unused_package_is_not_in_the_image(name):
-    run = run_python(f"import {name}")
-    assert "ModuleNotFoundError" in run.stderr
-    assert f"'{name}'" in run.stderr
+    completed = run_python(f"import {name}")
+    assert "ModuleNotFoundError" in completed.stderr
+    assert f"'{name}'" in completed.stderr
 
 
 def test_runner_starts_python_without_a_shell():
@@ -162,13 +164,13 @@ def test_image_sets_no_user_and_no_working_folder():
     assert configuration.get("WorkingDir", "") in ("", "/")
 
 
-def test_workflow_brings_in_no_code(tmp_path: Path):
+def test_image_imports_no_code_of_the_workspace(tmp_path: Path):
     trap = "import os; os.write(2, b'trapped\\n'); os._exit(99)\n"
     for module in ("sitecustomize", "usercustomize", "boto3", "botocore", "json", "ci3"):
         (tmp_path / module).mkdir()
         (tmp_path / module / "__init__.py").write_text(trap)
     workspace = "/github/workspace"
-    run = run_command(
+    completed = run_command(
         "--help",
         env={
             "PYTHONHOME": workspace,
@@ -179,16 +181,16 @@ def test_workflow_brings_in_no_code(tmp_path: Path):
         mounts={tmp_path: workspace},
         options=[f"--workdir={workspace}"],
     )
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "plan-cleanup" in run.stdout
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "plan-cleanup" in completed.stdout
 
 
-def test_all_that_an_apply_imports_is_already_compiled(bucket):
+def test_all_modules_that_an_apply_imports_are_compiled(bucket):
     for days, name in enumerate(("v2", "v1"), start=1):
         bucket.deploy(name, days=days)
     with FakeGitHub() as github:
         inputs = {"KEEP-COUNT": "1", "MODE": "apply", "GITHUB-TOKEN": github.token}
-        run = run_python(
+        completed = run_python(
             "import sys, pathlib, ci3.action.main\n"
             "code = ci3.action.main.main()\n"
             "modules = [m for m in sys.modules.values() if (getattr(m, '__cached__', None) or '')"
@@ -204,23 +206,23 @@ def test_all_that_an_apply_imports_is_already_compiled(bucket):
             },
             options=["--workdir=/tmp"],
         )
-    assert bucket.folders() == {"v2"}, run.stdout + run.stderr
-    assert run.stdout.splitlines()[-1] == "0 True []"
+    assert bucket.folders() == {"v2"}, completed.stdout + completed.stderr
+    assert completed.stdout.splitlines()[-1] == "0 True []"
 
 
 def test_every_module_can_be_imported():
-    run = run_python(
+    completed = run_python(
         "import ci3, importlib, pkgutil\n"
         "skipped = 'ci3.cli.demo', 'ci3.__main__'\n"
         "names = [module.name for module in pkgutil.walk_packages(ci3.__path__, 'ci3.')]\n"
         "print(len([importlib.import_module(name) for name in names if name not in skipped]) > 30)"
     )
-    assert (run.stdout, run.stderr) == ("True\n", "")
+    assert (completed.stdout, completed.stderr) == ("True\n", "")
 
 
 @pytest.mark.parametrize("service", ["cloudfront", "s3", "signin", "ssm", "sso", "sso-oidc", "sts"])
-def test_the_services_that_ci3_speaks_to_are_described(service):
-    run = run_python(
+def test_image_has_the_descriptions_of_the_services_that_ci3_uses(service):
+    completed = run_python(
         f"import boto3\nboto3.Session().client({service!r}, region_name='eu-central-1')"
     )
-    assert (run.returncode, run.stderr) == (0, "")
+    assert (completed.returncode, completed.stderr) == (0, "")

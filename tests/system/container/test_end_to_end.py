@@ -1,4 +1,4 @@
-"""A whole run in the image: a real S3 server and a fake GitHub on loopback, the runner's files."""
+"""Complete runs in the image, with a real S3 server, a fake GitHub and the runner's files."""
 
 import json
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ pytestmark = needs_image
 RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 RUNNER = "/github/file_commands"
 WORKSPACE = "/github/workspace"
-NOTHING_ELSE_TO_WRITE_TO = "--read-only-tmpfs=false"
-"""Not even /tmp: whatever is written outside the runner's folders fails."""
+NO_WRITABLE_TMP = "--read-only-tmpfs=false"
+"""Only the runner's folders are writable: /tmp is not."""
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +28,11 @@ def seaweedfs() -> Iterator[SeaweedFS]:
         yield server
 
 
-def test_step_applies_the_plan_of_another_and_writes_in_the_runners_folders_alone(
-    seaweedfs, tmp_path
-):
+def test_step_applies_an_earlier_plan_and_writes_only_to_the_runners_folders(seaweedfs, tmp_path):
     workspace = tmp_path / "workspace"
     workspace.mkdir()
 
-    def step_of(mode: str, github: FakeGitHub):
+    def run_step(mode: str, github: FakeGitHub):
         step = FakeStep(tmp_path / mode)
         inputs = {
             "bucket": "applied",
@@ -43,37 +41,43 @@ def test_step_applies_the_plan_of_another_and_writes_in_the_runners_folders_alon
             "mode": mode,
             "plan-file": "plan.json",
         }
-        run = run_action(
+        completed = run_action(
             step.environ(inputs, github.url, seen_at=RUNNER) | seaweedfs.environ(),
             mounts={step.folder: RUNNER, workspace: WORKSPACE},
-            options=[NOTHING_ELSE_TO_WRITE_TO],
+            options=[NO_WRITABLE_TMP],
         )
-        assert (run.returncode, run.stderr) == (0, ""), run.stdout
-        return step, run
+        assert (completed.returncode, completed.stderr) == (0, ""), completed.stdout
+        return step, completed
 
     with FakeGitHub() as github:
-        planned, _ = step_of("plan", github)
+        plan_step, _ = run_step("plan", github)
         assert len(seaweedfs.content("applied")) == 9
-        step, run = step_of("apply", github)
+        apply_step, completed = run_step("apply", github)
         comments = github.comments(PULL_REQUEST_NUMBER)
 
-    assert planned.outputs["outcome"] == "planned"
+    assert plan_step.outputs["outcome"] == "planned"
     assert seaweedfs.content("applied") == RELEASES[2]
-    assert step.outputs["outcome"] == "applied"
-    assert step.outputs["objects-deleted"] == "6"
-    assert [headline(comment.body) for comment in comments] == [headline(step.summary)]
-    assert {name for name, _ in parse_commands(run.stdout)} == {"add-mask", "group", "endgroup"}
+    assert apply_step.outputs["outcome"] == "applied"
+    assert apply_step.outputs["objects-deleted"] == "6"
+    assert [headline(comment.body) for comment in comments] == [headline(apply_step.summary)]
+    assert {name for name, _ in parse_commands(completed.stdout)} == {
+        "add-mask",
+        "group",
+        "endgroup",
+    }
     plan = json.loads((workspace / "plan.json").read_text())
-    journal = read_records(workspace / step.outputs["journal-file"])
-    assert journal[0]["plan_id"] == plan["plan_id"] == step.outputs["plan-id"]
+    journal = read_records(workspace / apply_step.outputs["journal-file"])
+    assert journal[0]["plan_id"] == plan["plan_id"] == apply_step.outputs["plan-id"]
     assert len(read_outcomes(journal)) == 6
 
 
 def test_command_in_the_container_shows_a_plan_and_changes_nothing(seaweedfs):
     options = ("--bucket", "planned", "--endpoint-url", seaweedfs.url, "--keep-count", "1")
-    run = run_command("plan-cleanup", *options, "--output", "json", env=seaweedfs.environ())
+    completed = run_command("plan-cleanup", *options, "--output", "json", env=seaweedfs.environ())
 
-    assert run.returncode == 0, run.stderr
-    decisions = {item["name"]: item["decision"] for item in json.loads(run.stdout)["deployments"]}
+    assert completed.returncode == 0, completed.stderr
+    decisions = {
+        item["name"]: item["decision"] for item in json.loads(completed.stdout)["deployments"]
+    }
     assert decisions == {"v3": "keep", "v2": "delete", "v1": "delete"}
     assert len(seaweedfs.content("planned")) == 9

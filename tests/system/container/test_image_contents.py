@@ -1,4 +1,4 @@
-"""The image has nothing that no run uses, but for what is listed here with its reason."""
+"""The image has no unused folder, except those that are listed here with a reason."""
 
 from tests.system.container.image import needs_image
 from tests.system.container.image_contents import find_unused_folders, measure_parts
@@ -12,7 +12,7 @@ IMPORTED_ON_REQUEST = {
     "pydantic/experimental": "pydantic imports it in its own functions",
     "urllib3/contrib/emscripten": "urllib3 imports it in a browser",
 }
-"""Small parts of libraries that could be imported by the library itself."""
+"""Small parts of libraries that the library itself may import."""
 LIMIT_BYTES = 45_000_000
 
 
@@ -23,5 +23,5 @@ def test_every_folder_is_used_or_listed_with_a_reason():
     assert unused == set(IMPORTED_ON_REQUEST)
 
 
-def test_what_ci3_adds_to_its_base_stays_small():
+def test_size_that_ci3_adds_to_its_base_is_limited():
     assert 0 < measure_parts().total() < LIMIT_BYTES

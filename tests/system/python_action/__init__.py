@@ -1,1 +1,1 @@
-"""The composite action in `python/`: its step with real pip, started as a runner does."""
+"""Tests of the composite action in `python/`: its step with real pip, started as by a runner."""

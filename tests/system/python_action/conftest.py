@@ -31,7 +31,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a step did: exit code, log, errors, outputs and summary."""
+    """The result of a step: exit code, log, errors, outputs and summary."""
 
     exit_code: int
     log: str
@@ -95,7 +95,7 @@ class PythonStep:
         self._find_script, self._script = folder / "find.sh", folder / "script.sh"
         self._find_script.write_text(find["run"])
         self._script.write_text(start["run"])
-        self._found = folder / "found"
+        self._find_output = folder / "found"
         self.environ = {
             **CREDENTIALS,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -111,12 +111,12 @@ class PythonStep:
 
     def find_python(self) -> subprocess.CompletedProcess[str]:
         """Run the first step of the action; see `python_path` for its output."""
-        self._found.unlink(missing_ok=True)
+        self._find_output.unlink(missing_ok=True)
         files = self._files.environ({}, "")
         return subprocess.run(
             ["/bin/sh", "-e", self._find_script],
             cwd=self.workspace,
-            env=self.environ | files | {"GITHUB_OUTPUT": str(self._found)},
+            env=self.environ | files | {"GITHUB_OUTPUT": str(self._find_output)},
             capture_output=True,
             text=True,
             timeout=TIMEOUT_SECONDS,
@@ -125,8 +125,8 @@ class PythonStep:
 
     @property
     def python_path(self) -> str:
-        """The Python that the first step has found, or ""."""
-        return self._found.read_text().removeprefix("path=").strip()
+        """The Python that the first step found, or ""."""
+        return self._find_output.read_text().removeprefix("path=").strip()
 
     def start(self, inputs: Mapping[str, str], api_url: str = "") -> subprocess.Popen[str]:
         """Start the step as the runner does: https://github.com/actions/runner, `ScriptHandler`.
@@ -155,7 +155,7 @@ class PythonStep:
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Result:
-        """Wait for a started step and return what it did."""
+        """Wait for a started step and return its result."""
         try:
             log, errors = process.communicate(timeout=TIMEOUT_SECONDS)
         finally:

@@ -1,4 +1,4 @@
-"""What the step needs before ci3 runs, and how it fails without it."""
+"""The step's requirements before ci3 runs, and its errors if they are missing."""
 
 import shutil
 import signal
@@ -13,7 +13,7 @@ from ci3.errors import ExitCode
 from tests.support.golden import assert_messages
 
 INPUTS = {"bucket": ""}
-"""ci3 refuses an empty bucket at once: the step has started it then."""
+"""ci3 refuses an empty bucket at once: that error shows that the step has started ci3."""
 STARTED = "bucket is not set"
 
 
@@ -49,9 +49,9 @@ def test_step_that_cannot_start_fails_with_one_error(cold_step):
 
 def test_windows_is_refused(cold_step):
     cold_step.environ["RUNNER_OS"] = "Windows"
-    found = cold_step.find_python()
-    assert (found.returncode, found.stderr) == (ExitCode.USAGE, "")
-    assert_messages(__file__, [("Windows", found.stdout.rstrip())], table="windows")
+    completed = cold_step.find_python()
+    assert (completed.returncode, completed.stderr) == (ExitCode.USAGE, "")
+    assert_messages(__file__, [("Windows", completed.stdout.rstrip())], table="windows")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_later_step_of_the_job_installs_nothing(step):
     assert "Installed" not in result.log
 
 
-def test_settings_of_the_jobs_pip_do_not_disturb_the_installation(cold_step):
+def test_pip_settings_of_the_job_do_not_affect_the_installation(cold_step):
     cold_step.environ |= {"PIP_USER": "1", "PIP_REQUIRE_VIRTUALENV": "1", "PIP_NO_BINARY": ":all:"}
     assert STARTED in cold_step.run(INPUTS).read_error()
 
@@ -138,7 +138,7 @@ def test_cancelled_installation_leaves_nothing(cold_step):
     assert list(cold_step.runner_temp.iterdir()) == []
 
 
-def test_workspace_and_python_path_bring_in_no_code(cold_step, tmp_path):
+def test_step_imports_no_code_of_the_workspace_or_python_path(cold_step, tmp_path):
     for name in ("boto3", "ci3", "entrypoint", "json", "pip", "sitecustomize", "usercustomize"):
         (tmp_path / "workspace" / name).mkdir(parents=True)
         (tmp_path / "workspace" / name / "__init__.py").write_text("import os; os._exit(99)\n")

@@ -1,4 +1,4 @@
-"""The step does what the container does: the same reports, files, refusals and signals."""
+"""The step has the container's reports, files, refusals and signal handling."""
 
 import re
 import signal
@@ -35,7 +35,7 @@ def make_inputs(bucket, **inputs: str) -> dict[str, str]:
 def run_as_container(step: PythonStep, inputs, github: FakeGitHub, tmp_path):
     """Run the entry point as the image does: with a variable for each input."""
     files = FakeStep(tmp_path / "container")
-    run = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, ENTRYPOINT],
         env=step.environ | files.environ(inputs, github.url),
         capture_output=True,
@@ -43,29 +43,29 @@ def run_as_container(step: PythonStep, inputs, github: FakeGitHub, tmp_path):
         timeout=120,
         check=False,
     )
-    return run, files
+    return completed, files
 
 
 def without_times(text: str) -> str:
     return re.sub(r"\d\d:\d\d:\d\d|\b\d+(\.\d+)? s\b|\d{8}T\d{6}Z-[0-9a-f]{8}", "TIME", text)
 
 
-def test_plan_equals_that_of_the_container(step, bucket, github, tmp_path):
+def test_plan_equals_the_plan_of_the_container(step, bucket, github, tmp_path):
     inputs = make_inputs(bucket, match=r"v\d+", protect="v3\nx*")
     with FakeGitHub() as container_github:
-        run, files = run_as_container(step, inputs, container_github, tmp_path)
+        completed, files = run_as_container(step, inputs, container_github, tmp_path)
         expected_comment = comment_of(container_github)
     result = step.run(inputs, github.url)
 
-    assert (result.exit_code, run.returncode) == (0, 0), result.errors
+    assert (result.exit_code, completed.returncode) == (0, 0), result.errors
     assert result.outputs["outcome"] == "planned"
     assert result.outputs == files.outputs
     assert result.summary == files.summary
-    assert result.log == run.stdout
+    assert result.log == completed.stdout
     assert comment_of(github) == expected_comment
 
 
-def test_apply_deletes_what_a_saved_plan_names_and_writes_to_the_workspace(
+def test_apply_deletes_the_deployments_of_a_saved_plan_and_writes_to_the_workspace(
     step, bucket, github, tmp_path
 ):
     planned = step.run(make_inputs(bucket, plan_file="plan.json"), github.url)
@@ -87,8 +87,8 @@ def test_unknown_input_is_refused(step, bucket, github, name):
     assert len(bucket.folders()) == 4
 
 
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_cancelled_apply_reports_what_was_deleted(step, bucket, proxy, first, tmp_path):
+@pytest.mark.parametrize("first_signal", [signal.SIGINT, signal.SIGTERM])
+def test_cancelled_apply_reports_what_was_deleted(step, bucket, proxy, first_signal, tmp_path):
     is_deleting, may_continue = threading.Event(), threading.Event()
     proxy.call_before(
         "POST", "delete", lambda: (is_deleting.set(), may_continue.wait(timeout=60)), nth=None
@@ -96,7 +96,7 @@ def test_cancelled_apply_reports_what_was_deleted(step, bucket, proxy, first, tm
     inputs = make_inputs(bucket, mode="apply", endpoint_url=proxy.url, journal_file="j.jsonl")
     process = step.start(inputs)
     assert is_deleting.wait(timeout=60)
-    process.send_signal(first)
+    process.send_signal(first_signal)
     process.send_signal(signal.SIGTERM)
     may_continue.set()
     result = step.finish(process)

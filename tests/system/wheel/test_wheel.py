@@ -1,4 +1,4 @@
-"""The package: built alike each time, and its wheel contains and requires all that it needs.
+"""The package: its build is reproducible, and its wheel is complete.
 
 An editable install reads the source tree and would hide a package that the wheel lacks. The new
 environment has the distributions that the wheel's metadata requires, linked from this environment,
@@ -25,7 +25,7 @@ from tests.support.paths import ROOT
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with what the package is built from."""
+    """Return a folder with the sources of the package."""
     source = tmp_path_factory.mktemp("source")
     shutil.copytree(ROOT / "ci3", source / "ci3", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"):
@@ -66,7 +66,7 @@ def find_file(package: Path, suffix: str) -> Path:
 
 
 def link_requirements(site_packages: Path) -> None:
-    """Link what ci3's metadata in this folder requires, for itself and for its demo extra."""
+    """Link the requirements of ci3 and of its demo extra into this folder."""
     (ci3,) = distributions(name="ci3", path=[str(site_packages)])
     pending = list(find_requirements(ci3, {"demo"}))
     resolved = set()
@@ -82,7 +82,7 @@ def link_requirements(site_packages: Path) -> None:
 
 
 def find_requirements(required: Distribution, extras: Collection[str]) -> Iterator[Requirement]:
-    """Return what a distribution with these extras requires on this Python and system."""
+    """Yield the requirements of a distribution with these extras, on this Python and system."""
     for text in required.requires or ():
         requirement = Requirement(text)
         environments = [{"extra": extra} for extra in ("", *extras)]
@@ -99,7 +99,7 @@ def link_files(required: Distribution, site_packages: Path) -> None:
 
 
 def run_pip(*arguments: str) -> None:
-    """Run this environment's pip, so that the new one needs none."""
+    """Run this environment's pip, so that the new environment needs none."""
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
     subprocess.run(command, check=True, timeout=600)
 
@@ -120,21 +120,21 @@ def run_command(python: Path, folder: Path, *arguments: str) -> str:
 
 
 def test_same_sources_give_the_same_files(source: Path, package: Path, tmp_path: Path) -> None:
-    later = tmp_path / "later"
-    shutil.copytree(source, later, copy_function=shutil.copyfile)  # with other times
-    again = build(later, tmp_path / "again")
+    copy = tmp_path / "later"
+    shutil.copytree(source, copy, copy_function=shutil.copyfile)  # with other times
+    rebuilt = build(copy, tmp_path / "again")
     for suffix in ("tar.gz", "whl"):
-        assert find_file(again, suffix).read_bytes() == find_file(package, suffix).read_bytes()
+        assert find_file(rebuilt, suffix).read_bytes() == find_file(package, suffix).read_bytes()
 
 
-def test_wheel_of_the_checkout_is_that_of_the_sdist(
+def test_wheel_of_the_checkout_equals_the_wheel_of_the_sdist(
     source: Path, package: Path, tmp_path: Path
 ) -> None:
     direct = build(source, tmp_path, "--wheel")
     assert find_file(direct, "whl").read_bytes() == find_file(package, "whl").read_bytes()
 
 
-def test_package_has_ci3_with_its_licence_and_no_more(package: Path) -> None:
+def test_package_contains_only_ci3_and_its_metadata(package: Path) -> None:
     with zipfile.ZipFile(find_file(package, "whl")) as wheel:
         in_wheel = {name for name in wheel.namelist() if not name.startswith("ci3/")}
     with tarfile.open(find_file(package, "tar.gz")) as sdist:
@@ -189,8 +189,8 @@ def test_every_module_of_the_wheel_can_be_imported(python: Path, tmp_path: Path)
         timeout=120,
         check=True,
     )
-    where, *names = result.stdout.splitlines()
-    assert Path(where).is_relative_to(python.parents[1])
+    path, *names = result.stdout.splitlines()
+    assert Path(path).is_relative_to(python.parents[1])
     sources = sorted(
         path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
         for path in (ROOT / "ci3").rglob("*.py")
