@@ -23,8 +23,8 @@ READY_SECONDS = 30
 TIMEOUT_SECONDS = 240
 RUNNERS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-24.04-arm")
 
-# podman's defaults need systemd and more rights than a container of a build machine has. act runs
-# the jobs on the host, in folders below the tests' own: an action's container must find them there.
+# podman's defaults need systemd and more permissions than a container of a build machine has. act
+# runs the jobs on the host, in subfolders of the tests' folder: mount it at the same path.
 _CONTAINERS_CONF = """\
 [containers]
 netns = "host"
@@ -45,31 +45,33 @@ class WorkflowLog:
     text: str
     events: tuple[dict[str, Any], ...] = field(repr=False)
 
-    def printed(self, beginning: str) -> str:
+    def find_printed_text(self, beginning: str) -> str:
         """Return the rest of the only printed line with this beginning."""
         lines = [event["msg"] for event in self.events if event.get("raw_output")]
-        (printed,) = [line for line in lines if line.startswith(beginning)]
-        return printed.removeprefix(beginning).strip()
+        (text,) = [line for line in lines if line.startswith(beginning)]
+        return text.removeprefix(beginning).strip()
 
-    def outputs(self, step: str) -> dict[str, str]:
+    def read_outputs(self, step: str) -> dict[str, str]:
         """Return the outputs of the step with this id."""
         return {
             event["name"]: event["arg"]
-            for event in self._events_of(step)
+            for event in self._filter_events(step)
             if event.get("command") == "set-output"
         }
 
-    def summary(self, step: str) -> str:
-        """Return what the step with this id wrote to the job's summary."""
+    def read_summary(self, step: str) -> str:
+        """Return the text that the step with this id wrote to the job's summary."""
         return "".join(
-            event["content"] for event in self._events_of(step) if event.get("command") == "summary"
+            event["content"]
+            for event in self._filter_events(step)
+            if event.get("command") == "summary"
         )
 
-    def results(self) -> dict[str, str]:
+    def read_results(self) -> dict[str, str]:
         """Return the result of each job that was not skipped, by its id."""
         return {event["jobID"]: event["jobResult"] for event in self.events if "jobResult" in event}
 
-    def _events_of(self, step: str) -> Iterator[dict[str, Any]]:
+    def _filter_events(self, step: str) -> Iterator[dict[str, Any]]:
         return (event for event in self.events if event.get("stepID") == [step])
 
 
@@ -80,12 +82,12 @@ def running_engine(folder: Path) -> Iterator[dict[str, str]]:
     configuration.write_text(_CONTAINERS_CONF.format(folder=folder.parent))
     engine, socket = folder / "engine.sock", folder / "host-network.sock"
     with (
-        _serving(
+        _running_server(
             ["podman", "system", "service", "--time=0", f"unix://{engine}"],
             engine,
             {"CONTAINERS_CONF": str(configuration)},
         ),
-        _serving(
+        _running_server(
             [sys.executable, "-m", "tests.system.workflows.host_network", socket, engine], socket
         ),
     ):
@@ -93,7 +95,7 @@ def running_engine(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _serving(
+def _running_server(
     command: Sequence[str | Path], socket: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[None]:
     log = socket.with_suffix(".log")
@@ -162,7 +164,7 @@ def run_workflow(
         *arguments,
     ]
     with _exclusive_engine() if engine else nullcontext():
-        run = subprocess.run(
+        completed = subprocess.run(
             command,
             cwd=repository,
             env={"HOME": str(home), "PATH": path, **(engine or {})},
@@ -172,10 +174,12 @@ def run_workflow(
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
-    events = tuple(json.loads(line) for line in run.stdout.splitlines() if line.startswith("{"))
+    events = tuple(
+        json.loads(line) for line in completed.stdout.splitlines() if line.startswith("{")
+    )
     lines = (f"{event.get('jobID', '')}: {event.get('msg', '')}".rstrip() for event in events)
-    text = "\n".join((*lines, run.stderr))
-    return WorkflowLog(exit_code=run.returncode, text=text, events=events)
+    text = "\n".join((*lines, completed.stderr))
+    return WorkflowLog(exit_code=completed.returncode, text=text, events=events)
 
 
 @contextmanager
@@ -186,16 +190,16 @@ def _exclusive_engine() -> Iterator[None]:
         yield
 
 
-def used_actions(workflow: str) -> set[str]:
+def find_used_actions(workflow: str) -> set[str]:
     """Return the actions of other repositories that a workflow uses, with their refs."""
     lines = (line.strip().removeprefix("- ") for line in workflow.splitlines())
     names = (line.split()[1] for line in lines if line.startswith("uses: "))
     return {name for name in names if not name.startswith((".", "$"))}
 
 
-def stand_in(used: str) -> Path:
+def find_stand_in(action: str) -> Path:
     """Return the folder of an action's replacement, which needs no network."""
-    return STAND_INS / used.partition("@")[0].split("/")[1]
+    return STAND_INS / action.partition("@")[0].split("/")[1]
 
 
 def make_repository(
@@ -215,9 +219,9 @@ def make_repository(
         (folder / name).write_text(content, encoding="utf-8")
     text = action.read_text(encoding="utf-8")
     image = f"docker://{os.environ[IMAGE_VARIABLE]}"
-    text = _replaced(text, "image: Dockerfile", f"image: {image}")
+    text = _replace_once(text, "image: Dockerfile", f"image: {image}")
     if api_url:
-        text = _replaced(text, "default: ${{ github.api_url }}", f"default: {api_url}")
+        text = _replace_once(text, "default: ${{ github.api_url }}", f"default: {api_url}")
     (folder / "action.yml").write_text(text, encoding="utf-8")
     for command in (
         ("init", "--quiet", "--initial-branch=main"),
@@ -229,6 +233,6 @@ def make_repository(
     return folder
 
 
-def _replaced(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+def _replace_once(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
     return text.replace(old, new)

@@ -1,4 +1,4 @@
-"""The composite action in a workflow: it reports and deletes what the container does."""
+"""The composite action in a workflow: its reports and deletions equal the container's."""
 
 import json
 import re
@@ -11,34 +11,36 @@ from pathlib import Path
 import pytest
 
 from tests.support.github.fake_github import FakeGitHub
-from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST, PULL_REQUEST_NUMBER
+from tests.support.github.fake_runner import PULL_REQUEST, PULL_REQUEST_NUMBER
 from tests.support.paths import ROOT
-from tests.support.s3.seaweedfs import SeaweedFS, running_seaweedfs
 from tests.support.wheels import make_wheels
 from tests.system.container.image import needs_image
 from tests.system.workflows.act import (
     WorkflowLog,
+    find_stand_in,
+    find_used_actions,
     make_repository,
-    run_workflow,
-    running_engine,
-    stand_in,
-    used_actions,
+)
+from tests.system.workflows.clean_workflow import (
+    PUSH,
+    RELEASES,
+    WORKFLOW,
+    Servers,
+    run_clean_workflow,
+    running_servers,
 )
 
 pytestmark = needs_image
 
-RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
-PUSH = {"ref": "refs/heads/main", "after": HEAD_SHA}
 ACTIONS = ("./", "./python")
 PYTHON_ACTION = (ROOT / "python/action.yml").read_text()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """Servers for all tests, and the environment in which pip finds the dependencies."""
+    """The servers for all tests, and the environment in which pip finds the dependencies."""
 
-    s3: SeaweedFS
-    engine: dict[str, str]
+    servers: Servers
     pip: dict[str, str]
     lock: str
 
@@ -48,10 +50,9 @@ def setup(tmp_path_factory) -> Iterator[Setup]:
     wheels = tmp_path_factory.mktemp("wheels")
     lock = make_wheels(wheels)
     pip = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
-    engine_folder = tmp_path_factory.mktemp("engine")
-    with running_seaweedfs() as s3, running_engine(engine_folder) as engine:
-        s3.seed({"planned": RELEASES, "pushed-1": RELEASES, "pushed-2": RELEASES})
-        yield Setup(s3=s3, engine=engine, pip=pip, lock=lock)
+    buckets = dict.fromkeys(("planned", "pushed-1", "pushed-2"), RELEASES)
+    with running_servers(tmp_path_factory, buckets) as servers:
+        yield Setup(servers=servers, pip=pip, lock=lock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,11 @@ class Run:
 
     @property
     def summary(self) -> str:
-        """The job's summary, without what differs from run to run."""
-        return normalize(self.log.summary("ci3"))
+        """The job's summary, without values that differ between runs."""
+        return normalize(self.log.read_summary("ci3"))
 
 
-def run(
+def run_action(
     setup: Setup,
     folder: Path,
     action: str,
@@ -90,32 +91,34 @@ def run(
     (repository / "requirements.lock").write_text(setup.lock)
     if not has_python:
         (repository / "python/find_python.sh").write_text('echo path= >> "$GITHUB_OUTPUT"\n')
-    text = Path(__file__).with_name("workflow.yml").read_text()
+    text = WORKFLOW.read_text()
     assert text.count("uses: ./ ") == 1
     workflow = folder.with_suffix(".yml")
     workflow.write_text(text.replace("uses: ./ ", f"uses: {action} "))
     with FakeGitHub() as github:
-        log = run_workflow(
+        log = run_clean_workflow(
+            setup.servers,
             repository,
-            workflow,
-            *event,
-            engine=setup.engine,
+            github,
+            event,
+            bucket,
+            workflow=workflow,
             programs=Path(sys.executable).parent,
             env=setup.pip,
-            actions={used: stand_in(used) for used in used_actions(PYTHON_ACTION)},
-            variables={"BUCKET": bucket, "S3_URL": setup.s3.url, "API_URL": github.url},
+            actions={name: find_stand_in(name) for name in find_used_actions(PYTHON_ACTION)},
         )
         comments = tuple(
             normalize(comment.body) for comment in github.comments(PULL_REQUEST_NUMBER)
         )
-    assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
-    outputs = json.loads(log.printed("outputs "))
+    outputs = json.loads(log.find_printed_text("outputs "))
     return Run(log=log, outputs=outputs, comments=comments)
 
 
-def test_plan_of_a_pull_request_equals_that_of_the_container(setup, tmp_path):
+def test_plan_of_a_pull_request_equals_the_plan_of_the_container(setup, tmp_path):
     container, python = (
-        run(setup, tmp_path / f"run-{number}", action, ("pull_request", PULL_REQUEST), "planned")
+        run_action(
+            setup, tmp_path / f"run-{number}", action, ("pull_request", PULL_REQUEST), "planned"
+        )
         for number, action in enumerate(ACTIONS)
     )
     assert "Installed ci3's dependencies" in python.log.text
@@ -123,12 +126,12 @@ def test_plan_of_a_pull_request_equals_that_of_the_container(setup, tmp_path):
     assert python.outputs == container.outputs
     assert python.summary == container.summary != ""
     assert python.comments == container.comments != ()
-    assert len(setup.s3.content("planned")) == 9
+    assert len(setup.servers.s3.content("planned")) == 9
 
 
 def test_apply_of_a_push_deletes_what_the_container_deletes(setup, tmp_path):
     container, python = (
-        run(
+        run_action(
             setup,
             tmp_path / f"run-{number}",
             action,
@@ -140,11 +143,11 @@ def test_apply_of_a_push_deletes_what_the_container_deletes(setup, tmp_path):
     )
     assert (python.outputs["outcome"], python.outputs["objects-deleted"]) == ("applied", "6")
     assert "actions/setup-python" in python.log.text
-    own = ("plan-id", "journal-file")
-    assert without(python.outputs, own) == without(container.outputs, own)
+    names = ("plan-id", "journal-file")
+    assert remove_outputs(python.outputs, names) == remove_outputs(container.outputs, names)
     assert python.summary == container.summary
     for bucket in ("pushed-1", "pushed-2"):
-        assert setup.s3.content(bucket) == RELEASES[2]
+        assert setup.servers.s3.content(bucket) == RELEASES[2]
 
 
 def normalize(text: str) -> str:
@@ -161,5 +164,5 @@ def normalize(text: str) -> str:
     return re.sub(r"pushed-\d", "pushed", text)
 
 
-def without(outputs: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+def remove_outputs(outputs: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in outputs.items() if name not in names}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.git import git
 from tests.support.paths import ROOT
-from tests.system.workflows.act import run_workflow, stand_in, used_actions
+from tests.system.workflows.act import find_stand_in, find_used_actions, run_workflow
 
 DIGESTS = {"amd64": f"sha256:{'a' * 64}", "arm64": f"sha256:{'b' * 64}"}
 IMAGE = "ghcr.io/acme/storefront"
@@ -18,7 +18,7 @@ CANDIDATE = (
 NAMED = f"{CREATE} {IMAGE}:1.2.3 {IMAGE}@{INDEX}"
 PULL = f"docker pull --quiet --platform linux/arm64 {IMAGE}@{INDEX}"
 
-# Each records its commands, and fails at the one that has the text in $BROKEN.
+# Each program records its commands, and fails at the command that contains $BROKEN.
 RECORD = """#!/bin/sh
 echo "{0} $*" >> "$COMMANDS"
 case "{0} $*" in *"${{BROKEN:-none is}}"*) exit 1 ;; esac
@@ -38,7 +38,7 @@ case "$*" in package) mkdir dist; touch dist/ci3-1.2.3.tar.gz ;; esac
 
 @pytest.fixture
 def programs(tmp_path):
-    """Return a folder with programs that stand for those that reach a registry or GitHub."""
+    """Return a folder with stand-ins for programs that use a registry or GitHub."""
     folder = tmp_path / "programs"
     folder.mkdir()
     for name, text in {
@@ -53,7 +53,7 @@ def programs(tmp_path):
 
 @pytest.fixture
 def repository(tmp_path):
-    """This tree as version 1.2.3 that is ready for its release, on `main` of an origin."""
+    """Return a repository with version 1.2.3, ready for its release, on `main` of an origin."""
     root, origin = tmp_path / "tree", tmp_path / "origin.git"
     for name in (".ci/release.py", "action.yml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def repository(tmp_path):
 
 
 def write_workflow(folder):
-    """Write the workflow without what act does not know; return its path."""
+    """Write the workflow without the keys that act does not support; return its path."""
     text = (ROOT / ".github/workflows/release.yml").read_text()
     replacements = {
         "    uses: $/.github/workflows/ci.yml\n": (
@@ -101,23 +101,23 @@ def run_release(tmp_path, repository, programs, **env):
         programs=programs,
         env={"COMMANDS": str(commands), "ARTIFACTS": str(tmp_path), **env},
         actions={
-            used: stand_in(used)
-            for used in used_actions(workflow.read_text())
-            if "checkout@" not in used
+            name: find_stand_in(name)
+            for name in find_used_actions(workflow.read_text())
+            if "checkout@" not in name
         },
         options=["--remote-name=github", "--input=version=1.2.3"],
     )
     return log, commands.read_text().splitlines()
 
 
-def git_tags(repository):
+def list_tags(repository):
     return git(repository.with_name("origin.git"), "tag").split()
 
 
-def positions(commands, beginnings):
-    """Return where the first command with each beginning is."""
+def find_positions(commands, beginnings):
+    """Return the position of the first command with each beginning."""
     return [
-        next(at for at, command in enumerate(commands) if command.startswith(beginning))
+        next(position for position, command in enumerate(commands) if command.startswith(beginning))
         for beginning in beginnings
     ]
 
@@ -126,14 +126,14 @@ def test_release_is_built_tested_pulled_published_and_tagged(tmp_path, repositor
     log, commands = run_release(tmp_path, repository, programs)
 
     assert log.exit_code == 0, log.text
-    assert set(log.results().values()) == {"success"}
+    assert set(log.read_results().values()) == {"success"}
     for digest in DIGESTS.values():
         order = [
             f"docker pull --quiet {IMAGE}@{digest}",
             f"make smoke IMAGE={IMAGE}@{digest} ENGINE=docker",
             CANDIDATE,
         ]
-        assert positions(commands, order) == sorted(positions(commands, order))
+        assert find_positions(commands, order) == sorted(find_positions(commands, order))
     builds = [line for line in commands if "buildx build" in line]
     assert len(builds) == len(DIGESTS)
     assert all("--provenance mode=max --sbom true" in line for line in builds)
@@ -146,8 +146,8 @@ def test_release_is_built_tested_pulled_published_and_tagged(tmp_path, repositor
         "gh release edit v1.2.3 --draft=false",
         NAMED,
     ]
-    assert positions(commands, order) == sorted(positions(commands, order))
-    assert "dist/ci3-1.2.3.tar.gz" in commands[positions(commands, order)[4]]
+    assert find_positions(commands, order) == sorted(find_positions(commands, order))
+    assert "dist/ci3-1.2.3.tar.gz" in commands[find_positions(commands, order)[4]]
 
     origin = repository.with_name("origin.git")
     image = f"  image: docker://{IMAGE}@{INDEX}"
@@ -165,23 +165,23 @@ def test_release_is_built_tested_pulled_published_and_tagged(tmp_path, repositor
         ("pypi", "pypi"),
     ],
 )
-def test_nothing_has_a_name_when_a_job_before_the_tag_fails(
+def test_nothing_is_tagged_or_released_if_an_earlier_job_fails(
     tmp_path, repository, programs, broken, job
 ):
     log, commands = run_release(tmp_path, repository, programs, BROKEN=broken)
 
-    assert log.results()[job] == "failure", log.text
+    assert log.read_results()[job] == "failure", log.text
     assert [line for line in commands if line == NAMED or line.startswith("gh release")] == []
     assert ("pypi ci3-1.2.3.tar.gz" in commands) == (job == "pypi")
-    assert git_tags(repository) == []
+    assert list_tags(repository) == []
 
 
-def test_major_tag_stays_when_the_release_is_not_published(tmp_path, repository, programs):
+def test_major_tag_is_unchanged_if_the_release_is_not_published(tmp_path, repository, programs):
     log, commands = run_release(tmp_path, repository, programs, BROKEN="gh release edit v1.2.3")
 
-    assert log.results()["release"] == "failure", log.text
+    assert log.read_results()["release"] == "failure", log.text
     assert NAMED not in commands
-    assert git_tags(repository) == ["v1.2.3"]
+    assert list_tags(repository) == ["v1.2.3"]
 
 
 def test_nothing_is_built_for_a_version_without_a_changelog_section(tmp_path, repository, programs):

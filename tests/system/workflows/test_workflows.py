@@ -14,20 +14,24 @@ from tests.support.github.fake_github import REPOSITORY, FakeGitHub
 from tests.support.github.fake_runner import HEAD_SHA, PULL_REQUEST, PULL_REQUEST_NUMBER
 from tests.support.journals import read_outcomes, read_records
 from tests.support.paths import ROOT
-from tests.support.s3.seaweedfs import SeaweedFS, running_seaweedfs
 from tests.system.container.image import needs_image
 from tests.system.workflows.act import (
     WorkflowLog,
+    find_stand_in,
+    find_used_actions,
     make_repository,
     run_workflow,
-    running_engine,
-    stand_in,
-    used_actions,
+)
+from tests.system.workflows.clean_workflow import (
+    PUSH,
+    RELEASES,
+    Servers,
+    run_clean_workflow,
+    running_servers,
 )
 
 pytestmark = needs_image
 
-RELEASES = [{f"v{number}/{file}": b"x" * number for file in "abc"} for number in (1, 2, 3)]
 COMMIT_NAMES = [digit * 40 for digit in "cde"]
 COMMITS = [{f"{name}/index.html": name.encode()} for name in COMMIT_NAMES]
 HEAD_OF_PREVIEWS = "c1b2c3d" + "0" * 33
@@ -36,38 +40,23 @@ PREVIEWS = [
     for commit in ("a1b2c3d", "b1b2c3d", HEAD_OF_PREVIEWS)
 ]
 KEPT = {"docs/index.html": b"docs", "pr-14-a1b2c3d/index.html": b"no such number"}
-"""What no workflow deletes: a folder that `match` excludes, and one without a pull request."""
-UNKNOWN_TO_ACT = re.compile(r"\n +(deployment: false|queue: max)\b[^\n]*")
-"""Keys of workflows that GitHub has and act refuses."""
-
-PUSH = {"ref": "refs/heads/main", "after": HEAD_SHA}
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """Servers for all tests."""
-
-    s3: SeaweedFS
-    engine: dict[str, str]
+"""Folders that no workflow deletes: one that `match` excludes, and one without a pull request."""
+UNSUPPORTED_BY_ACT = re.compile(r"\n +(deployment: false|queue: max)\b[^\n]*")
+"""Workflow keys that GitHub supports and act refuses."""
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
-    with (
-        running_seaweedfs() as s3,
-        running_engine(tmp_path_factory.mktemp("engine")) as engine,
-    ):
-        s3.seed(
-            {
-                "planned": RELEASES,
-                "pushed": RELEASES,
-                "my-site": COMMITS,
-                "my-previews": COMMITS,
-                "closed": [KEPT, *PREVIEWS],
-                "swept": [KEPT, *PREVIEWS],
-            }
-        )
-        yield World(s3=s3, engine=engine)
+def servers(tmp_path_factory) -> Iterator[Servers]:
+    buckets = {
+        "planned": RELEASES,
+        "pushed": RELEASES,
+        "my-site": COMMITS,
+        "my-previews": COMMITS,
+        "closed": [KEPT, *PREVIEWS],
+        "swept": [KEPT, *PREVIEWS],
+    }
+    with running_servers(tmp_path_factory, buckets) as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -75,50 +64,40 @@ def repository(tmp_path: Path) -> Path:
     return make_repository(tmp_path / "storefront", ROOT / "action.yml")
 
 
-def run_own(world, repository, github, event: tuple[str, object], bucket) -> WorkflowLog:
-    log = run_workflow(
-        repository,
-        Path(__file__).with_name("workflow.yml"),
-        *event,
-        engine=world.engine,
-        variables={"BUCKET": bucket, "S3_URL": world.s3.url, "API_URL": github.url},
-    )
-    assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
-    return log
-
-
-def test_pull_request_gets_the_plan_as_a_comment_and_the_next_step_the_outputs(world, repository):
+def test_pull_request_gets_the_plan_as_a_comment_and_the_next_step_the_outputs(servers, repository):
     with FakeGitHub() as github:
-        log = run_own(world, repository, github, ("pull_request", PULL_REQUEST), "planned")
+        log = run_clean_workflow(
+            servers, repository, github, ("pull_request", PULL_REQUEST), "planned"
+        )
         (comment,) = github.comments(PULL_REQUEST_NUMBER)
 
     assert "v2" in comment.body
     assert "v1" in comment.body
-    seen = json.loads(log.printed("outputs "))
-    assert seen["outcome"] == "planned"
-    assert seen["deployments-to-delete"] == "2"
-    assert seen["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
-    assert seen.items() <= log.outputs("ci3").items()
-    assert "v1" in log.summary("ci3")
-    assert len(world.s3.content("planned")) == 9
+    outputs = json.loads(log.find_printed_text("outputs "))
+    assert outputs["outcome"] == "planned"
+    assert outputs["deployments-to-delete"] == "2"
+    assert outputs["comment-url"].endswith(f"#issuecomment-{comment.comment_id}")
+    assert outputs.items() <= log.read_outputs("ci3").items()
+    assert "v1" in log.read_summary("ci3")
+    assert len(servers.s3.content("planned")) == 9
 
 
-def test_push_applies_and_the_next_step_gets_the_outputs(world, repository):
+def test_push_applies_and_the_next_step_gets_the_outputs(servers, repository):
     with FakeGitHub() as github:
-        log = run_own(world, repository, github, ("push", PUSH), "pushed")
+        log = run_clean_workflow(servers, repository, github, ("push", PUSH), "pushed")
         assert github.comments(PULL_REQUEST_NUMBER) == ()
 
-    seen = json.loads(log.printed("outputs "))
-    assert (seen["outcome"], seen["objects-deleted"]) == ("applied", "6")
-    assert world.s3.content("pushed") == RELEASES[2]
+    outputs = json.loads(log.find_printed_text("outputs "))
+    assert (outputs["outcome"], outputs["objects-deleted"]) == ("applied", "6")
+    assert servers.s3.content("pushed") == RELEASES[2]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """An example workflow as act runs it: with the action of this tree, and without a network."""
+    """An example workflow that act runs with the action of this tree and without a network."""
 
     name: str
-    world: World
+    servers: Servers
     folder: Path
 
     @property
@@ -140,7 +119,7 @@ class Example:
             assert text.count(old) == 1, old
             text = text.replace(old, new)
         workflow = self.folder / self.name
-        workflow.write_text(UNKNOWN_TO_ACT.sub("", text), encoding="utf-8")
+        workflow.write_text(UNSUPPORTED_BY_ACT.sub("", text), encoding="utf-8")
         self.artifacts.mkdir()
         action = make_repository(self.folder / "ci3", ROOT / "action.yml", api_url=github.url)
         return run_workflow(
@@ -148,12 +127,12 @@ class Example:
             workflow,
             event_name,
             event,
-            engine=self.world.engine,
-            env={"AWS_ENDPOINT_URL": self.world.s3.url, "ARTIFACTS": str(self.artifacts)},
+            engine=self.servers.engine,
+            env={"AWS_ENDPOINT_URL": self.servers.s3.url, "ARTIFACTS": str(self.artifacts)},
             actions={
-                used: action if used == "OWNER/ci3@v0" else stand_in(used)
-                for used in used_actions(text)
-                if "checkout@" not in used  # act copies the repository itself
+                name: action if name == "OWNER/ci3@v0" else find_stand_in(name)
+                for name in find_used_actions(text)
+                if "checkout@" not in name  # act copies the repository itself
             },
         )
 
@@ -167,8 +146,8 @@ def make_event(
     return {**fields, "number": number, "pull_request": pull_request}
 
 
-def test_example_for_pull_requests_comments_with_its_policy(world, tmp_path):
-    example = Example(name="pull-request.yml", world=world, folder=tmp_path)
+def test_example_for_pull_requests_comments_with_its_policy(servers, tmp_path):
+    example = Example(name="pull-request.yml", servers=servers, folder=tmp_path)
     with FakeGitHub() as github:
         log = example.run(
             github,
@@ -179,20 +158,22 @@ def test_example_for_pull_requests_comments_with_its_policy(world, tmp_path):
         )
         comments = github.comments(PULL_REQUEST_NUMBER)
 
-    assert (log.exit_code, log.results()) == (0, {"plan": "success"}), log.text
+    assert (log.exit_code, log.read_results()) == (0, {"plan": "success"}), log.text
     (comment,) = comments
     assert COMMIT_NAMES[0][:7] in comment.body
-    assert world.s3.content("my-previews") == COMMITS[0] | COMMITS[1] | COMMITS[2]
+    assert servers.s3.content("my-previews") == COMMITS[0] | COMMITS[1] | COMMITS[2]
 
 
-def test_example_on_a_schedule_applies_the_plan_of_its_first_job(world, tmp_path):
-    """The example keeps two deployments instead of ten: more take a second each."""
-    example = Example(name="scheduled.yml", world=world, folder=tmp_path)
+def test_example_on_a_schedule_applies_the_plan_of_its_first_job(servers, tmp_path):
+    """The example keeps two deployments instead of ten: each one takes a second to create."""
+    example = Example(name="scheduled.yml", servers=servers, folder=tmp_path)
     with FakeGitHub() as github:
         log = example.run(github, "schedule", values={"keep-count: 10\n": "keep-count: 2\n"})
 
-    assert (log.exit_code, log.results()) == (0, {"plan": "success", "apply": "success"}), log.text
-    assert world.s3.content("my-site") == COMMITS[1] | COMMITS[2]
+    assert (log.exit_code, log.read_results()) == (0, {"plan": "success", "apply": "success"}), (
+        log.text
+    )
+    assert servers.s3.content("my-site") == COMMITS[1] | COMMITS[2]
     plan = json.loads((example.artifacts / "ci3-plan/plan.json").read_text())
     (journal,) = (example.artifacts / "ci3-journal").iterdir()
     assert read_records(journal)[0]["plan_id"] == plan["plan_id"]
@@ -209,9 +190,9 @@ def close_pull_request(github: FakeGitHub, head: str = REPOSITORY) -> None:
     github.content.close_pull_request(12, now)
 
 
-def test_example_for_closed_pull_requests_deletes_their_previews(world, tmp_path):
+def test_example_for_closed_pull_requests_deletes_their_previews(servers, tmp_path):
     """#13 is open: it keeps its two newest previews."""
-    example = Example(name="pull-request-closed.yml", world=world, folder=tmp_path)
+    example = Example(name="pull-request-closed.yml", servers=servers, folder=tmp_path)
     with FakeGitHub() as github:
         close_pull_request(github)
         log = example.run(
@@ -222,13 +203,15 @@ def test_example_for_closed_pull_requests_deletes_their_previews(world, tmp_path
         )
         assert github.comments(12) == ()
 
-    assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
-    assert world.s3.content("closed") == KEPT | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
+    assert (log.exit_code, log.read_results()) == (0, {"clean": "success"}), log.text
+    assert servers.s3.content("closed") == KEPT | select_other_numbers(
+        PREVIEWS[1] | PREVIEWS[2], 12
+    )
 
 
-def test_example_for_closed_previews_deletes_those_of_forks_on_a_schedule(world, tmp_path):
+def test_example_for_closed_previews_deletes_previews_of_forks_on_a_schedule(servers, tmp_path):
     """The example has a period of three days; the test's server cannot store older objects."""
-    example = Example(name="closed-previews.yml", world=world, folder=tmp_path)
+    example = Example(name="closed-previews.yml", servers=servers, folder=tmp_path)
     values = {
         "bucket: my-previews\n": "bucket: swept\n",
         "expire-closed: 3d\n": "expire-closed: 0d\n",
@@ -237,11 +220,11 @@ def test_example_for_closed_previews_deletes_those_of_forks_on_a_schedule(world,
         close_pull_request(github, head="fork/storefront")
         log = example.run(github, "schedule", values=values)
 
-    assert (log.exit_code, log.results()) == (0, {"clean": "success"}), log.text
-    assert world.s3.content("swept") == KEPT | without_number(PREVIEWS[1] | PREVIEWS[2], 12)
+    assert (log.exit_code, log.read_results()) == (0, {"clean": "success"}), log.text
+    assert servers.s3.content("swept") == KEPT | select_other_numbers(PREVIEWS[1] | PREVIEWS[2], 12)
 
 
-def without_number(previews: Mapping[str, bytes], number: int) -> dict[str, bytes]:
+def select_other_numbers(previews: Mapping[str, bytes], number: int) -> dict[str, bytes]:
     """Return the objects of the previews of all other pull requests."""
     return {key: body for key, body in previews.items() if not key.startswith(f"pr-{number}-")}
 
@@ -249,11 +232,11 @@ def without_number(previews: Mapping[str, bytes], number: int) -> dict[str, byte
 @pytest.mark.parametrize(
     ("name", "action"), [("pull-request.yml", "opened"), ("pull-request-closed.yml", "closed")]
 )
-def test_example_skips_pull_requests_of_forks(world, tmp_path, name, action):
-    example = Example(name=name, world=world, folder=tmp_path)
+def test_example_skips_pull_requests_of_forks(servers, tmp_path, name, action):
+    example = Example(name=name, servers=servers, folder=tmp_path)
     with FakeGitHub() as github:
         event = make_event(12, HEAD_OF_PREVIEWS, "fork/storefront", action=action)
         log = example.run(github, "pull_request", event, values={})
         assert github.requests == ()
 
-    assert (log.exit_code, log.results()) == (0, {}), log.text
+    assert (log.exit_code, log.read_results()) == (0, {}), log.text
