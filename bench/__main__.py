@@ -28,7 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse_arguments(arguments)
     names = [START, *(case.name for case in all_cases())]
     if unknown := {*options.only} - {*names}:
-        print(f"no such case: {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
+        print(
+            f"unknown case: {', '.join(unknown)}; the cases are {', '.join(names)}", file=sys.stderr
+        )
         return 2
     comparison = compare_with(options.also) if options.also else None
     cases = [
@@ -76,7 +78,7 @@ def _measure(
     return Report(
         machine=describe_machine(),
         versions=read_versions(options.tools)
-        | ({ALSO: comparison.other.version} if comparison else {}),
+        | ({ALSO: comparison.second.version} if comparison else {}),
         scale=options.scale,
         repeats=options.repeats,
         cases=cases,
@@ -118,7 +120,7 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="CASE",
-        help=f"only these cases; {START!r} is what starting costs",
+        help=f"only these cases; {START!r} measures the start",
     )
     parser.add_argument(
         "--tools",
@@ -132,7 +134,7 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         "--also",
         type=Path,
         metavar="CHECKOUT",
-        help="measure the ci3 of a second checkout too, in turn with this one",
+        help="also measure the ci3 of a second checkout, alternating with this one",
     )
     parser.add_argument("--delay", nargs="+", type=int, metavar="MS", help="only these delays")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="rounds (%(default)s)")
@@ -146,10 +148,8 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         help="the folder for performance.md and its picture (%(default)s)",
     )
     parser.add_argument("--raw", type=Path, help="the file for each run's figures, as JSON")
-    parser.add_argument("--profile", action="store_true", help="show where ci3's time goes instead")
-    parser.add_argument(
-        "--importtime", action="store_true", help="show what starting costs instead"
-    )
+    parser.add_argument("--profile", action="store_true", help="show a profile of ci3 instead")
+    parser.add_argument("--importtime", action="store_true", help="show import times instead")
     options = parser.parse_args(arguments)
     if options.also and (options.profile or options.importtime):
         parser.error("--also only measures: leave out --profile and --importtime")

@@ -76,7 +76,7 @@ def _measure_round(inputs: Mapping[str, str], wheels: str) -> dict[str, float]:
 
 
 def _measure(run: Callable[[], "subprocess.CompletedProcess[str]"]) -> float:
-    """Return the seconds that a run takes; raise FailedRunError if it makes no plan."""
+    """Return the seconds that a run takes; raise FailedRunError if it prints no plan."""
     started_at = monotonic()
     result = run()
     seconds = monotonic() - started_at

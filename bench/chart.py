@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """The bars of one case. `subtitle` says where it was measured."""
+    """The bars of one case. `subtitle` has the conditions of the measurement."""
 
     title: str
     subtitle: str
@@ -64,23 +64,23 @@ def find_ticks(longest: float) -> tuple[float, ...]:
     return tuple(number * step for number in range(int(longest / step) + 1))
 
 
-def _render_panel(panel: Panel, left: int, top: int) -> list[str]:
+def _render_panel(panel: Panel, left_x: int, top: int) -> list[str]:
     elements = [
-        _render_text(left, top + 10, panel.title, "style='font-weight:600'"),
-        _render_text(left, top + 27, panel.subtitle),
+        _render_text(left_x, top + 10, panel.title, "style='font-weight:600'"),
+        _render_text(left_x, top + 27, panel.subtitle),
     ]
     longest = max(bar.seconds for bar in panel.bars)
     bars_top = top + TITLE_HEIGHT
     for number, bar in enumerate(panel.bars):
-        elements += _render_bar(bar, left, bars_top + number * BAR_STEP, longest)
+        elements += _render_bar(bar, left_x, bars_top + number * BAR_STEP, longest)
     axis_top = bars_top + BAR_STEP * len(panel.bars)
-    return [*elements, *_render_axis(left + NAME_WIDTH, axis_top, longest)]
+    return [*elements, *_render_axis(left_x + NAME_WIDTH, axis_top, longest)]
 
 
-def _render_bar(bar: Bar, left: int, top: int, longest: float) -> list[str]:
+def _render_bar(bar: Bar, left_x: int, top: int, longest: float) -> list[str]:
     width = max(1.0, BAR_WIDTH * bar.seconds / longest)
     color = OURS if bar.name == "ci3" else THEIRS
-    bar_left = left + NAME_WIDTH
+    bar_left = left_x + NAME_WIDTH
     size = f"width='{width:.1f}' height='{BAR_HEIGHT}'"
     return [
         _render_text(bar_left - 6, top + 12, bar.name, "text-anchor='end'"),
@@ -89,10 +89,10 @@ def _render_bar(bar: Bar, left: int, top: int, longest: float) -> list[str]:
     ]
 
 
-def _render_axis(left: int, top: int, longest: float) -> Iterator[str]:
-    yield f"<line x1='{left}' y1='{top}' x2='{left + BAR_WIDTH}' y2='{top}'/>"
+def _render_axis(left_x: int, top: int, longest: float) -> Iterator[str]:
+    yield f"<line x1='{left_x}' y1='{top}' x2='{left_x + BAR_WIDTH}' y2='{top}'/>"
     for seconds in find_ticks(longest):
-        x = left + BAR_WIDTH * seconds / longest
+        x = left_x + BAR_WIDTH * seconds / longest
         yield f"<line x1='{x:.1f}' y1='{top}' x2='{x:.1f}' y2='{top + 4}'/>"
         yield _render_text(x, top + 16, f"{seconds:g} s", "text-anchor='middle'")
 

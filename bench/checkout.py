@@ -72,18 +72,18 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """This checkout and the second one."""
+    """This checkout and the second checkout."""
 
     second_checkout: Checkout
     this: Installed
-    other: Installed
+    second: Installed
 
     def differing_packages(self) -> Iterator[str]:
         """Yield a description of each package, or Python, whose versions differ."""
-        this_packages, other_packages = self.this.packages, self.other.packages
-        for name in sorted({*this_packages} & {*other_packages} - {"ci3", *_INSTALLERS}):
-            if this_packages[name] != other_packages[name]:
-                yield f"{name} {this_packages[name]} and {other_packages[name]}"
+        this_packages, second_packages = self.this.packages, self.second.packages
+        for name in sorted({*this_packages} & {*second_packages} - {"ci3", *_INSTALLERS}):
+            if this_packages[name] != second_packages[name]:
+                yield f"{name} {this_packages[name]} and {second_packages[name]}"
 
 
 def compare_with(folder: Path) -> Comparison:
@@ -102,7 +102,7 @@ def compare_with(folder: Path) -> Comparison:
         print(f"Installing {root} into {ENVIRONMENT}", file=sys.stderr)
         _install(checkout)
     return Comparison(
-        second_checkout=checkout, this=inspect_checkout(THIS), other=inspect_checkout(checkout)
+        second_checkout=checkout, this=inspect_checkout(THIS), second=inspect_checkout(checkout)
     )
 
 

@@ -46,12 +46,12 @@ def main(arguments: Sequence[str]) -> int:
     with running_memory_server() as server:
         server.query(f"reset?delay={options.delay}&bucket={layout.text}")
         if "listing" not in options.skip:
-            _print_cost("by listing", *_measure_plan(server, layout, options.due))
+            _print_cost("by listing", *_measure_plan(server, layout, options.delete))
         for report_format in ("CSV", "Parquet"):
             if report_format not in options.skip:
                 report_bytes = write_report(server, layout, report_format, options.files)
                 cost, summary = _measure_plan(
-                    server, layout, options.due, f"--inventory={_manifest_url(layout)}"
+                    server, layout, options.delete, f"--inventory={_manifest_url(layout)}"
                 )
                 _print_cost(
                     f"by a report in {report_format} of {report_bytes / 1e6:,.0f} MB", cost, summary
@@ -61,12 +61,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.inventory_report")
-    parser.add_argument("--layout", default="10000x1000", help="as in bench/layout.py")
-    parser.add_argument("--due", type=int, default=20, help="deployments that go, about")
-    parser.add_argument("--files", type=int, default=20, help="the report's files")
-    parser.add_argument("--delay", type=int, default=0, help="milliseconds that each answer waits")
+    parser.add_argument("--layout", default="10000x1000", help="in the notation of bench/layout.py")
     parser.add_argument(
-        "--skip", nargs="*", default=[], choices=["listing", "CSV", "Parquet"], help="not these"
+        "--delete", type=int, default=20, help="approximate number of deployments to delete"
+    )
+    parser.add_argument("--files", type=int, default=20, help="the report's files")
+    parser.add_argument("--delay", type=int, default=0, help="milliseconds before each response")
+    parser.add_argument(
+        "--skip",
+        nargs="*",
+        default=[],
+        choices=["listing", "CSV", "Parquet"],
+        help="plans to leave out",
     )
     return parser.parse_args(arguments)
 
@@ -182,12 +188,14 @@ def _measure_plan(
     if abs(deleted_count - delete_count) > DEPLOYMENTS_PER_HOUR or deleted_names != {
         deployment.name for deployment in layout.oldest(deleted_count)
     }:
-        raise FailedRunError(f"{deleted_count} deployments are due, and not those that should be")
+        raise FailedRunError(
+            f"the plan deletes {deleted_count} deployments, but not the expected ones"
+        )
     if plan["totals"]["bytes_to_keep"] is None:
-        raise FailedRunError("not all that stays was counted")
+        raise FailedRunError("not all objects to keep were counted")
     counts_after = server.read_counts().requests or {}
     listing_count = counts_after.get("ListObjectsV2", 0) - counts_before.get("ListObjectsV2", 0)
-    return cost, f"{listing_count:,} listing requests, {deleted_count} due"
+    return cost, f"{listing_count:,} listing requests, {deleted_count} to delete"
 
 
 def _print_cost(title: str, cost: Cost, summary: str) -> None:

@@ -1,4 +1,4 @@
-"""Renders listing pages in S3's XML so cheaply that the client, not the server, limits a run."""
+"""Renders listing pages in S3's XML, fast enough that only the client limits a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from bench.s3_protocol import NAMESPACE
 
 # Placeholders in a rendered entry for the values that differ between deployments.
 _NAME, _MINUTE, _ETAG_PREFIX = b"\x01", b"\x02", b"\x03"
-# The first character of a continuation token says what the page ended with.
+# First characters of continuation tokens: the page ended with a folder, or with a key.
 _FOLDER_MARK = "f"
 _KEY_MARK = "k"
 
@@ -37,7 +37,7 @@ class _Page:
     folders: list[str] = field(default_factory=list)
     count: int = 0
     token: str = ""
-    """The continuation token: where this page ended."""
+    """The continuation token: the end of this page."""
     has_more: bool = False
 
 
@@ -54,7 +54,7 @@ class BucketContent:
         self._deleted_counts: dict[int, int] = {}
 
     def reset(self) -> None:
-        """Undo all deletions and drop uploaded objects."""
+        """Restore all deleted objects, and drop uploaded objects."""
         self.uploaded.clear()
         self._deleted.clear()
         self._deleted_counts.clear()
@@ -202,7 +202,7 @@ class BucketContent:
         return page
 
     def _find_deployments(self, request: PageRequest, first: int) -> _Page:
-        """Find the deployments' folders: the root holds nothing else."""
+        """Find the deployments' folders: the root contains nothing else."""
         page = _Page()
         for index in range(first, len(self.layout.deployments)):
             deployment = self.layout.deployments[index]

@@ -119,9 +119,7 @@ def _check_run(
     if case.work is Work.PLAN:
         listed_count = count_listed_objects(tool, context.folder / "stdout")
         if listed_count != total:
-            raise FailedRunError(
-                f"{description} told of {listed_count} objects, and there are {total}"
-            )
+            raise FailedRunError(f"{description} listed {listed_count} objects of {total}")
         if tool in (CI3, ALSO):
             _check_plan(description, case, context)
         return
@@ -141,5 +139,5 @@ def _check_plan(description: str, case: Case, context: RunContext) -> None:
     }
     if deleted_names != {seeded.name for seeded in case.layout.oldest(case.delete_count)}:
         raise FailedRunError(
-            f"{description} dooms {len(deleted_names)} deployments, and not those it should"
+            f"{description} deletes {len(deleted_names)} deployments, but not the expected ones"
         )

@@ -5,7 +5,7 @@ file. A bucket's name is its layout, such as `200x500`; it is created on the fir
 Signatures are not checked. Each response waits for the configured delay, many concurrently.
 
 Control requests are `/-/reset?delay=30&bucket=200x500` (sets the delay, in milliseconds; undoes
-deletions; clears the counts), `/-/counts` and `/-/left?bucket=200x500`.
+deletions; clears the counts), `/-/counts` and `/-/objects?bucket=200x500`.
 """
 
 import asyncio
@@ -81,8 +81,8 @@ class MemoryS3:
             self.cpu_seconds_at_reset = time.process_time()
             self.max_waiting_count = 0
             response: dict[str, object] = {}
-        elif request.key == "left":
-            response = {"left": self.content(request.query["bucket"]).object_count}
+        elif request.key == "objects":
+            response = {"objects": self.content(request.query["bucket"]).object_count}
         else:
             response = {
                 "requests": dict(self.counts),
@@ -93,7 +93,7 @@ class MemoryS3:
 
 
 def _find_operation(request: Request) -> str:
-    """Return the operation that is served, or UNKNOWN: a run that sends that does not count."""
+    """Return the operation that is served, or UNKNOWN: a run with an UNKNOWN operation fails."""
     operation = name_operation(request.method, request.key, request.query)
     if operation == "ListObjects" and "delimiter" in request.query:
         return UNKNOWN
@@ -182,7 +182,7 @@ def _put_object(request: Request, content: BucketContent) -> Response:
 def _get_object(request: Request, content: BucketContent) -> Response:
     if request.key not in content.uploaded:
         return _error_response(
-            "404 Not Found", "NoSuchKey", "There is none, or it has no content here."
+            "404 Not Found", "NoSuchKey", "The key does not exist, or has no content."
         )
     return Response(body=content.uploaded[request.key])
 
@@ -192,7 +192,11 @@ def _get_versioning(_: Request, __: BucketContent) -> Response:
 
 
 def _get_lifecycle(_: Request, __: BucketContent) -> Response:
-    return _error_response("404 Not Found", "NoSuchLifecycleConfiguration", "There is none.")
+    return _error_response(
+        "404 Not Found",
+        "NoSuchLifecycleConfiguration",
+        "The bucket has no lifecycle configuration.",
+    )
 
 
 def _list_uploads(_: Request, __: BucketContent) -> Response:

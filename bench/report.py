@@ -195,7 +195,7 @@ def _iter_comparison(report: Report, comparison: Comparison) -> Iterator[str]:
     yield "## Comparison of the checkouts"
     yield ""
     yield f"- **{CI3}:** {comparison.this.version}, this checkout."
-    yield f"- **{ALSO}:** {comparison.other.version}, the other checkout."
+    yield f"- **{ALSO}:** {comparison.second.version}, the other checkout."
     if differences := list(comparison.differing_packages()):
         yield f"- **Versions that differ:** {'; '.join(differences)}."
     yield ""
@@ -205,10 +205,10 @@ def _iter_comparison(report: Report, comparison: Comparison) -> Iterator[str]:
     yield "|---|--:|--:|--:|--:|--:|"
     for case in report.cases:
         for delay_ms in case.delays_ms:
-            ours, theirs = (report.runs_of(case.name, delay_ms, tool) for tool in report.ci3_names)
-            if ours and theirs:
+            first, second = (report.runs_of(case.name, delay_ms, tool) for tool in report.ci3_names)
+            if first and second:
                 figures = (*_FIGURES, "journal_bytes")
-                ratios = _iter_ratios(figures, ours, theirs)
+                ratios = _iter_ratios(figures, first, second)
                 yield _format_row(_format_full_title(case, delay_ms), *ratios)
     for name in dict.fromkeys(start.name for start in report.starts):
         ratios = _iter_ratios(
@@ -219,10 +219,10 @@ def _iter_comparison(report: Report, comparison: Comparison) -> Iterator[str]:
 
 
 def _iter_ratios(
-    figures: Iterable[str], ours: Sequence[Run | Start], theirs: Sequence[Run | Start]
+    figures: Iterable[str], first: Sequence[Run | Start], second: Sequence[Run | Start]
 ) -> Iterator[str]:
     for figure in figures:
-        ratio = _ratio(_median(ours, figure), _median(theirs, figure))
+        ratio = _ratio(_median(first, figure), _median(second, figure))
         yield "–" if ratio is None else f"{ratio:.2f}"
 
 

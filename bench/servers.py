@@ -1,4 +1,4 @@
-"""Starts the S3 servers of the benchmark: the in-memory one, and SeaweedFS, a real one."""
+"""Starts the S3 servers of the benchmark: the in-memory server, and SeaweedFS."""
 
 import json
 import os
@@ -67,13 +67,13 @@ class MemoryServer:
         counts = self.query("counts")
         if UNKNOWN in counts["requests"]:
             raise ValueError(
-                f"requests that the bench's server does not know: {counts['requests']}"
+                f"requests that the benchmark's server does not support: {counts['requests']}"
             )
         return ServerCounts(**counts)
 
     def count_objects(self, bucket: str) -> int:
         """Return the number of objects in a bucket."""
-        object_count: int = self.query(f"left?bucket={quote(bucket)}")["left"]
+        object_count: int = self.query(f"objects?bucket={quote(bucket)}")["objects"]
         return object_count
 
     def query(self, path: str) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def running_memory_server() -> Iterator[MemoryServer]:
             deadline = time.monotonic() + READY_SECONDS
             while not port_file.exists():
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("the server in memory did not start")
+                    raise RuntimeError("the in-memory server did not start")
                 time.sleep(0.02)
             yield MemoryServer(f"http://127.0.0.1:{port_file.read_text()}")
         finally:

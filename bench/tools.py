@@ -124,7 +124,7 @@ def _s5cmd(case: Case, context: RunContext) -> list[str]:
 
 
 def _s5cmd_program() -> Path:
-    """Return the path of the binary. The script next to pip would start a Python first."""
+    """Return the path of the binary. The script next to pip would start Python first."""
     return next(PEERS.glob("lib/python3*/site-packages/s5cmd/bin/s5cmd"))
 
 
@@ -132,7 +132,7 @@ def _rclone(case: Case, context: RunContext) -> list[str]:
     prefix = [str(_rclone_program()), "--fast-list", "--checkers", "32", "--transfers", "32"]
     if case.work is Work.PLAN:
         return [*prefix, "lsf", "-R", "--files-only", f":s3:{context.bucket}"]
-    filter_file = context.folder / "doomed"
+    filter_file = context.folder / "to-delete"
     filter_file.write_text("".join(f"/{name}/**\n" for name in _oldest_names(case)))
     return [*prefix, "delete", f":s3:{context.bucket}", "--include-from", str(filter_file)]
 
@@ -141,7 +141,7 @@ def _boto3(case: Case, context: RunContext) -> list[str]:
     prefix = [str(BIN / "python"), str(PLAIN_BOTO3)]
     if case.work is Work.PLAN:
         return [*prefix, "list", context.url, context.bucket]
-    names_file = context.folder / "doomed"
+    names_file = context.folder / "to-delete"
     names_file.write_text("\n".join(_oldest_names(case)))
     return [*prefix, "delete", context.url, context.bucket, str(names_file)]
 

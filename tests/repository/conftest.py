@@ -7,6 +7,6 @@ from bench.servers import running_memory_server
 
 @pytest.fixture(scope="module")
 def memory():
-    """The bench's server."""
+    """Start the benchmark's server."""
     with running_memory_server() as server:
         yield server

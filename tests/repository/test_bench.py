@@ -1,4 +1,4 @@
-"""A small run of the bench measures and writes, and a second checkout is measured, too."""
+"""The benchmark: a small run, its report, and the comparison with a second checkout."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ PLAN = "Plan 1,000 deployments, 1,000 objects each; 30 ms latency"
 DELETION = "Delete 100 of 200 deployments, 500 objects each; 30 ms latency"
 
 
-def run_of(tool, seconds, *, delay_ms=30, **more):
+def make_run(tool, seconds, *, delay_ms=30, **changes):
     values = {
         "case": "plan-1000x1000",
         "delay_ms": delay_ms,
@@ -49,10 +49,10 @@ def run_of(tool, seconds, *, delay_ms=30, **more):
         "most_at_once": 1,
         "journal_bytes": None,
     }
-    return Run(**(values | more))
+    return Run(**(values | changes))
 
 
-def start_of(tool, seconds):
+def make_start(tool, seconds):
     return Start(
         name="`ci3`",
         tool=tool,
@@ -64,10 +64,10 @@ def start_of(tool, seconds):
     )
 
 
-def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
-    runs = [run_of("ci3", seconds) for seconds in (9.0, 2.0, 1.0)]
-    runs += [run_of("s5cmd", seconds) for seconds in (10.0, 20.0, 90.0)]
-    runs += [run_of("rclone", 10.0), run_of("s5cmd", 1.0, delay_ms=0)]
+def test_report_compares_medians_with_limits_and_shows_each_miss(tmp_path):
+    runs = [make_run("ci3", seconds) for seconds in (9.0, 2.0, 1.0)]
+    runs += [make_run("s5cmd", seconds) for seconds in (10.0, 20.0, 90.0)]
+    runs += [make_run("rclone", 10.0), make_run("s5cmd", 1.0, delay_ms=0)]
     report = Report(
         machine="one processor",
         versions={},
@@ -75,7 +75,7 @@ def test_report_judges_the_ratio_of_medians_and_hides_no_miss(tmp_path):
         repeats=3,
         cases=[case for case in all_cases() if case.name.endswith("000x1000")],
         runs=runs,
-        starts=[start_of("ci3", 0.2)],
+        starts=[make_start("ci3", 0.2)],
         seconds=60,
     )
     write_report(report, tmp_path)
@@ -106,11 +106,11 @@ def test_axis_has_a_few_round_values(longest, ticks):
     assert find_ticks(longest) == pytest.approx(ticks)
 
 
-def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypatch):
+def test_run_with_a_wrong_result_fails(memory, tmp_path, monkeypatch):
     case = next(case for case in all_cases() if case.name == "plan-200x500").scaled(0.02)
-    said = tmp_path / "short"
-    said.write_text("".join(f"{number}\n" for number in range(case.layout.total - 1)))
-    monkeypatch.setattr("bench.measure.make_command", lambda *_: ["/bin/cat", str(said)])
+    output = tmp_path / "short"
+    output.write_text("".join(f"{number}\n" for number in range(case.layout.total - 1)))
+    monkeypatch.setattr("bench.measure.make_command", lambda *_: ["/bin/cat", str(output)])
     with pytest.raises(FailedRunError, match=r"\b39\b.*\b40\b"):
         measure_once(case, 0, "boto3", memory)
     monkeypatch.setattr(
@@ -121,7 +121,7 @@ def test_run_that_did_not_do_its_work_does_not_count(memory, tmp_path, monkeypat
 
 
 def run_bench(*arguments):
-    """Run the bench and return the finished process."""
+    """Run the benchmark; return the completed process."""
     return subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
         cwd=ROOT,
@@ -132,32 +132,32 @@ def run_bench(*arguments):
     )
 
 
-def test_small_run_writes_table_picture_and_true_counts(tmp_path):
+def test_small_run_writes_a_table_a_picture_and_correct_counts(tmp_path):
     cases = ["plan-200x500", "delete-200x500"]
     options = ["--scale", "0.02", "--repeats", "1", "--tools", "ci3", "boto3", "--delay", "30"]
-    run = run_bench("--only", *cases, *options, "--into", tmp_path)
-    assert run.returncode == 0, run.stderr
+    completed = run_bench("--only", *cases, *options, "--into", tmp_path)
+    assert completed.returncode == 0, completed.stderr
     runs = json.loads((tmp_path / "runs.json").read_text())
-    by_tool = {(one["case"], one["tool"]): one for one in runs}
-    assert len(by_tool) == 4, run.stderr
+    by_tool = {(run["case"], run["tool"]): run for run in runs}
+    assert len(by_tool) == 4, completed.stderr
     small, folders = Layout("4x10"), 1
-    plain = by_tool["plan-200x500", "boto3"]
-    listings = sum(ceil(one.object_count / 1000) for one in small.deployments)
-    assert plain["operations"] == {"ListObjectsV2": folders + listings}
-    ours = by_tool["plan-200x500", "ci3"]
-    assert small.least_requests <= ours["operations"]["ListObjectsV2"] <= folders + listings
-    assert ours["wall_seconds"] > 0.06, "two answers one after another take 60 ms"
-    deleting = by_tool["delete-200x500", "ci3"]
-    assert deleting["operations"]["DeleteObjects"] >= 1
-    assert deleting["journal_bytes"] > 0
+    boto3_run = by_tool["plan-200x500", "boto3"]
+    listings = sum(ceil(deployment.object_count / 1000) for deployment in small.deployments)
+    assert boto3_run["operations"] == {"ListObjectsV2": folders + listings}
+    ci3_run = by_tool["plan-200x500", "ci3"]
+    assert small.least_requests <= ci3_run["operations"]["ListObjectsV2"] <= folders + listings
+    assert ci3_run["wall_seconds"] > 0.06, "two responses in sequence take 60 ms"
+    deletion_run = by_tool["delete-200x500", "ci3"]
+    assert deletion_run["operations"]["DeleteObjects"] >= 1
+    assert deletion_run["journal_bytes"] > 0
     text = (tmp_path / "performance.md").read_text()
     assert text.count("| **ci3*** |") == 2
     assert "| Start: " not in text
     assert "<svg" in (tmp_path / "images/performance.svg").read_text()
 
 
-def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
-    assert inventory_report.main(["--layout", "30x20", "--due", "12", "--files", "3"]) == 0
+def test_plans_by_listing_and_by_each_report_are_measured(capsys):
+    assert inventory_report.main(["--layout", "30x20", "--delete", "12", "--files", "3"]) == 0
     messages = capsys.readouterr().out.splitlines()
     assert numbers_in(messages[0])[:2] == [600, 30]
     assert [line.partition(":")[0].split(" of ")[0] for line in messages[1:]] == [
@@ -168,22 +168,22 @@ def test_plan_by_a_report_of_the_bench_is_what_it_should_be(capsys):
 
 
 def test_start_is_selected_by_name(tmp_path):
-    run = run_bench("--only", "start", "--repeats", "1", "--tools", "ci3", "--into", tmp_path)
-    assert run.returncode == 0, run.stderr
+    completed = run_bench("--only", "start", "--repeats", "1", "--tools", "ci3", "--into", tmp_path)
+    assert completed.returncode == 0, completed.stderr
     text = (tmp_path / "performance.md").read_text()
     assert text.count("| Start: ") == 3
     assert json.loads((tmp_path / "runs.json").read_text()) == []
 
 
 def test_unknown_case_is_refused():
-    run = run_bench("--only", "start", "plan-nothing")
-    assert run.returncode == 2
-    assert {"plan-nothing", "start", "plan-200x500"} <= words_in(run.stderr)
+    completed = run_bench("--only", "start", "plan-nothing")
+    assert completed.returncode == 2
+    assert {"plan-nothing", "start", "plan-200x500"} <= words_in(completed.stderr)
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Another checkout with an environment; each process that imports its ci3 is logged."""
+    """Return a second checkout with an environment; it logs each process that imports its ci3."""
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "ci3", root / "ci3", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("entrypoint.py", "pyproject.toml"):
@@ -196,17 +196,17 @@ def checkout(tmp_path):
 
 
 def link_packages(root, ci3_root):
-    """Give a checkout's environment the packages of this one, and a ci3."""
+    """Add the packages of this environment, and a ci3, to a checkout's environment."""
     site_packages = next((root / ENVIRONMENT).glob("lib/python3*/site-packages"))
     lines = f"{ci3_root}\n{sysconfig.get_path('purelib')}\n"
     (site_packages / "packages.pth").write_text(lines)
 
 
-def test_second_checkout_is_measured_wherever_ci3_is(checkout, tmp_path):
+def test_second_checkout_is_measured_in_each_case_of_ci3(checkout, tmp_path):
     cases = ["start", "plan-200x500", "delete-200x500"]
     options = ["--scale", "0.02", "--repeats", "2", "--tools", "ci3", "--delay", "0"]
-    run = run_bench("--also", checkout, "--only", *cases, *options, "--into", tmp_path)
-    assert run.returncode == 0, run.stderr
+    completed = run_bench("--also", checkout, "--only", *cases, *options, "--into", tmp_path)
+    assert completed.returncode == 0, completed.stderr
     runs = json.loads((tmp_path / "runs.json").read_text())
     rounds = ["ci3", "ci3 (also)", "ci3 (also)", "ci3"]
     assert [run["tool"] for run in runs if run["case"] == "plan-200x500"] == rounds
@@ -225,9 +225,9 @@ def test_second_checkout_is_measured_wherever_ci3_is(checkout, tmp_path):
 
 
 def test_folder_that_is_not_a_ci3_checkout_is_refused(tmp_path):
-    run = run_bench("--also", tmp_path)
-    assert run.returncode == 1
-    assert run.stderr.startswith(str(tmp_path))
+    completed = run_bench("--also", tmp_path)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith(str(tmp_path))
 
 
 def test_checkout_whose_environment_has_another_ci3_is_refused(checkout):
@@ -257,38 +257,40 @@ def test_commit_of_a_changed_checkout_is_marked(checkout):
     git(checkout, "add", ".")
     git(checkout, "commit", "--quiet", "--message", "Start")
     commit = git(checkout, "rev-parse", "--short", "HEAD")
-    assert compare_with(checkout).other.version == f"{ci3.__version__} ({commit})"
+    assert compare_with(checkout).second.version == f"{ci3.__version__} ({commit})"
     (checkout / "entrypoint.py").write_text("")
-    assert compare_with(checkout).other.commit == f"{commit}-dirty"
+    assert compare_with(checkout).second.commit == f"{commit}-dirty"
 
 
 def test_second_checkout_is_not_published(tmp_path):
-    run = run_bench("--also", tmp_path, "--into", "docs")
-    assert run.returncode == 2
-    assert {"--also", "docs/performance.md"} <= words_in(run.stderr)
+    completed = run_bench("--also", tmp_path, "--into", "docs")
+    assert completed.returncode == 2
+    assert {"--also", "docs/performance.md"} <= words_in(completed.stderr)
 
 
-def comparison_of(this_packages, other_packages):
-    also = Checkout(root=Path("other"), python=Path("other") / ENVIRONMENT / "bin/python")
+def make_comparison(this_packages, second_packages):
+    second_checkout = Checkout(
+        root=Path("other"), python=Path("other") / ENVIRONMENT / "bin/python"
+    )
     return Comparison(
-        second_checkout=also,
+        second_checkout=second_checkout,
         this=Installed(commit="1111111", packages={"ci3": "0.2.0", **this_packages}),
-        other=Installed(commit="2222222", packages={"ci3": "0.1.0", **other_packages}),
+        second=Installed(commit="2222222", packages={"ci3": "0.1.0", **second_packages}),
     )
 
 
-def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path):
-    comparison = comparison_of(
+def test_report_compares_the_figures_of_each_checkout_with_the_limits(tmp_path):
+    comparison = make_comparison(
         {"botocore": "1.40", "click": "8.1", "pip": "25"},
         {"botocore": "1.39", "click": "8.1", "pip": "24"},
     )
     deletion = {"case": "delete-200x500", "requests": 282}
     runs = [
-        run_of("ci3", 1.0),
-        run_of("ci3 (also)", 4.0, peak_bytes=298 * 10**6, requests=2002),
-        run_of("s5cmd", 20.0),
-        run_of("ci3", 1.0, journal_bytes=4_000_000, **deletion),
-        run_of("ci3 (also)", 2.0, journal_bytes=8_000_000, **deletion),
+        make_run("ci3", 1.0),
+        make_run("ci3 (also)", 4.0, peak_bytes=298 * 10**6, requests=2002),
+        make_run("s5cmd", 20.0),
+        make_run("ci3", 1.0, journal_bytes=4_000_000, **deletion),
+        make_run("ci3 (also)", 2.0, journal_bytes=8_000_000, **deletion),
     ]
     names = ("plan-1000x1000", "delete-200x500")
     cases = [
@@ -301,19 +303,19 @@ def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path
         repeats=1,
         cases=cases,
         runs=runs,
-        starts=[start_of("ci3", 0.1), start_of("ci3 (also)", 0.2)],
+        starts=[make_start("ci3", 0.1), make_start("ci3 (also)", 0.2)],
         seconds=60,
         comparison=comparison,
     )
     write_report(report, tmp_path)
     text = (tmp_path / "performance.md").read_text()
-    journal, missed = "| Journal of 1,000,000 keys, extrapolated from 50,000", "| **not met** |"
+    journal, not_met = "| Journal of 1,000,000 keys, extrapolated from 50,000", "| **not met** |"
     for row in (
         "| case | figure | at most | ci3 | | ci3 (also) | |",
-        f"| {PLAN} | time | 0.12 × s5cmd | 0.05 × | met | 0.20 × {missed}",
-        f"| {PLAN} | peak memory | 150 MB | 149 MB | met | 298 MB {missed}",
-        f"{journal} | size | 100 MB | 80 MB | met | 160 MB {missed}",
-        f"| Start: `ci3` | CPU time | 0.15 s | 0.10 s | met | 0.20 s {missed}",
+        f"| {PLAN} | time | 0.12 × s5cmd | 0.05 × | met | 0.20 × {not_met}",
+        f"| {PLAN} | peak memory | 150 MB | 149 MB | met | 298 MB {not_met}",
+        f"{journal} | size | 100 MB | 80 MB | met | 160 MB {not_met}",
+        f"| Start: `ci3` | CPU time | 0.15 s | 0.10 s | met | 0.20 s {not_met}",
         "- **ci3:** 0.2.0 (1111111), this checkout.",
         "- **ci3 (also):** 0.1.0 (2222222), the other checkout.",
         "- **Versions that differ:** botocore 1.40 and 1.39.",
@@ -326,7 +328,9 @@ def test_report_shows_both_checkouts_and_judges_each_by_its_own_figures(tmp_path
         assert f"\n{row}\n" in text
 
 
-def test_second_ci3_runs_no_more_often_than_ci3_does():
-    also = comparison_of({}, {}).second_checkout
-    case = next(case for case in all_cases() if case.name == "plan-10000x1000").with_also(also)
+def test_second_checkout_runs_as_often_as_the_first():
+    second_checkout = make_comparison({}, {}).second_checkout
+    case = next(case for case in all_cases() if case.name == "plan-10000x1000").with_also(
+        second_checkout
+    )
     assert case.tools == case.once == ("ci3", "ci3 (also)")

@@ -1,4 +1,4 @@
-"""The bench's server lists and deletes as a real one does."""
+"""The benchmark's server lists and deletes like moto."""
 
 import re
 
@@ -22,16 +22,16 @@ def client(memory):
 
 
 @pytest.fixture
-def real(moto_bucket: MotoBucket):
-    """An S3 that was made by others, with a bucket of the same content."""
-    for one in LAYOUT.deployments:
-        for number in range(one.object_count):
-            moto_bucket.put(one.key(number))
+def moto(moto_bucket: MotoBucket):
+    """Return a bucket of moto with the same content."""
+    for deployment in LAYOUT.deployments:
+        for number in range(deployment.object_count):
+            moto_bucket.put(deployment.key(number))
     return moto_bucket
 
 
 FIRST = LAYOUT.deployments[0]
-LARGEST = max(LAYOUT.deployments, key=lambda one: one.object_count)
+LARGEST = max(LAYOUT.deployments, key=lambda deployment: deployment.object_count)
 LISTINGS = {
     "all": {},
     "pages": {"MaxKeys": 4},
@@ -52,8 +52,8 @@ LISTINGS = {
 }
 
 
-def walk(client, bucket, operation, request):
-    """List, and give what each page tells."""
+def list_pages(client, bucket, operation, request):
+    """Return the keys and prefixes of each page, and whether it is truncated."""
     pages = []
     for page in client.get_paginator(operation).paginate(Bucket=bucket, **request):
         keys = [entry["Key"] for entry in page.get("Contents", ())]
@@ -63,43 +63,49 @@ def walk(client, bucket, operation, request):
 
 
 @pytest.mark.parametrize("request_", LISTINGS.values(), ids=LISTINGS.keys())
-def test_benchs_server_lists_as_another_s3_does(client, real, request_):
-    ours = walk(client, LAYOUT.text, "list_objects_v2", request_)
-    assert ours == walk(real.client, real.name, "list_objects_v2", request_)
+def test_listing_equals_the_listing_of_moto(client, moto, request_):
+    actual = list_pages(client, LAYOUT.text, "list_objects_v2", request_)
+    assert actual == list_pages(moto.client, moto.name, "list_objects_v2", request_)
 
 
 @pytest.mark.parametrize("request_", [{}, {"MaxKeys": 4}])
-def test_benchs_server_lists_the_older_way_too(client, real, request_):
-    ours = walk(client, LAYOUT.text, "list_objects", request_)
-    assert ours == walk(real.client, real.name, "list_objects", request_)
+def test_listing_by_list_objects_equals_the_listing_of_moto(client, moto, request_):
+    actual = list_pages(client, LAYOUT.text, "list_objects", request_)
+    assert actual == list_pages(moto.client, moto.name, "list_objects", request_)
 
 
-def test_benchs_server_fills_pages_to_their_borders():
+def test_pages_are_filled_across_deployments():
     content = BucketContent(Layout("1x1001-1x999-3x1000"))
     keys, sizes, token = [], [], ""
     while not sizes or token:
         page = content.render_page(PageRequest(token=token)).decode()
-        found = re.findall("<Key>(.*?)</Key>", page)
-        keys += found
-        sizes.append(len(found))
+        page_keys = re.findall("<Key>(.*?)</Key>", page)
+        keys += page_keys
+        sizes.append(len(page_keys))
         token = "".join(re.findall("<NextContinuationToken>(.*?)<", page))
     assert sizes == [1000] * 5
     assert keys == [
-        one.key(number) for one in content.layout.deployments for number in range(one.object_count)
+        deployment.key(number)
+        for deployment in content.layout.deployments
+        for number in range(deployment.object_count)
     ]
 
 
-def test_benchs_server_deletes_on_condition_and_brings_back(client, memory):
+def test_conditional_deletes_are_honored_and_a_reset_restores_all_objects(client, memory):
     listed = client.list_objects_v2(Bucket=LAYOUT.text, Prefix=f"{LARGEST.name}/")["Contents"]
-    wanted = [{"Key": one["Key"], "ETag": one["ETag"]} for one in listed[2:5]]
-    other = {"Key": listed[0]["Key"], "ETag": '"0"'}
-    answer = client.delete_objects(Bucket=LAYOUT.text, Delete={"Objects": [other, *wanted]})
-    assert [one["Key"] for one in answer["Deleted"]] == [one["Key"] for one in wanted]
-    assert [one["Code"] for one in answer["Errors"]] == ["PreconditionFailed"]
-    left = walk(client, LAYOUT.text, "list_objects_v2", {"Prefix": f"{LARGEST.name}/"})
-    assert left[0][0] == [one["Key"] for one in (*listed[:2], *listed[5:])]
+    matching = [{"Key": entry["Key"], "ETag": entry["ETag"]} for entry in listed[2:5]]
+    changed = {"Key": listed[0]["Key"], "ETag": '"0"'}
+    response = client.delete_objects(Bucket=LAYOUT.text, Delete={"Objects": [changed, *matching]})
+    assert [entry["Key"] for entry in response["Deleted"]] == [entry["Key"] for entry in matching]
+    assert [error["Code"] for error in response["Errors"]] == ["PreconditionFailed"]
+    remaining_pages = list_pages(
+        client, LAYOUT.text, "list_objects_v2", {"Prefix": f"{LARGEST.name}/"}
+    )
+    assert remaining_pages[0][0] == [entry["Key"] for entry in (*listed[:2], *listed[5:])]
     assert memory.count_objects(LAYOUT.text) == LAYOUT.total - 3
     with pytest.raises(ClientError, match="NoSuchKey"):
-        client.delete_object(Bucket=LAYOUT.text, Key=wanted[0]["Key"], IfMatch=wanted[0]["ETag"])
+        client.delete_object(
+            Bucket=LAYOUT.text, Key=matching[0]["Key"], IfMatch=matching[0]["ETag"]
+        )
     memory.query("reset?delay=0")
     assert memory.count_objects(LAYOUT.text) == LAYOUT.total

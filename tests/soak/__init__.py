@@ -1,1 +1,1 @@
-"""Long runs of `make soak`, which are no part of `make test`."""
+"""Long runs of `make soak`, which are not part of `make test`."""

@@ -1,7 +1,7 @@
-"""The benchmark's in-memory S3 with faults, as a server of its own.
+"""The benchmark's in-memory S3 with faults, as a separate server.
 
 `python -m tests.soak.faulty_s3 PORT_FILE SEED` serves on a free loopback port. The control request
-`/-/deployments?bucket=LAYOUT` answers with the number of objects left by deployment, and
+`/-/deployments?bucket=LAYOUT` answers with the number of existing objects by deployment, and
 `/-/faults` with the number of faults by kind.
 """
 
@@ -20,7 +20,7 @@ STALL_SECONDS = 2.0
 
 
 class Fault(StrEnum):
-    """What happens to a request."""
+    """The fault of a request."""
 
     NONE = "none"
     SLOW_DOWN = "503"
@@ -40,7 +40,7 @@ PERCENT = {
 
 
 class FaultyConnection(Connection):
-    """A connection whose requests meet faults at random; control requests meet none."""
+    """A connection with random faults, except for control requests."""
 
     def __init__(self, server: MemoryS3, source: random.Random, counts: Counter[Fault]) -> None:
         super().__init__(server)
@@ -77,7 +77,7 @@ class FaultyConnection(Connection):
                 loop.call_later(STALL_SECONDS, self._send_stalled, response)
 
     def _respond_late(self, request: Request) -> None:
-        """Process a request whose client may be dead by now."""
+        """Process a request; its client may have been killed."""
         response, _ = self._s3.respond(request)
         self._send_stalled(response)
 

@@ -1,7 +1,7 @@
 """A load run: a cleanup on a faulty S3 that is killed ten times, and then completes.
 
 `python -m tests.soak.load_run [OBJECTS] [SEED]` deletes half of a bucket, of 200,000 objects unless
-given. After each SIGKILL the run is resumed from its journal, or a plain second run starts.
+given. After each SIGKILL the run is resumed from its journal, or a new run starts.
 In the end every kept object must exist, every planned object must be deleted, and the exit code of
 the last run must be 0.
 """
@@ -58,7 +58,7 @@ class LoadRun:
         self.resumed_count = 0
 
     def start(self, stderr: Any) -> subprocess.Popen[bytes]:
-        """Resume the last run, or begin a plain second one, at random."""
+        """Resume the last run, or start a new run, at random."""
         access = ["--endpoint-url", self._url, "--region", "us-east-1"]
         last = self._journals[-1] if self._journals else None
         can_resume = last is not None and last.exists() and b"\n" in last.read_bytes()
@@ -81,8 +81,8 @@ class LoadRun:
 
     def kill_during_deletion(self, process: subprocess.Popen[bytes], delete_count: int) -> bool:
         """Kill a run after it has deleted so many objects; return whether it was still running."""
-        target = self.count_left() - delete_count
-        while process.poll() is None and self.count_left() > target:
+        target = self.count_objects() - delete_count
+        while process.poll() is None and self.count_objects() > target:
             self.check_time()
             time.sleep(0.01)
         is_killed = process.poll() is None
@@ -95,10 +95,10 @@ class LoadRun:
         if time.monotonic() > self.ends_at:
             raise TimeoutError(f"the load run takes longer than {LIMIT_SECONDS} s")
 
-    def count_left(self) -> int:
+    def count_objects(self) -> int:
         """Return the number of objects that exist."""
-        left: int = self.query("left")["left"]
-        return left
+        object_count: int = self.query("objects")["objects"]
+        return object_count
 
     def query(self, name: str) -> dict[str, Any]:
         """Return the server's answer to a control request."""
@@ -112,13 +112,13 @@ class LoadRun:
         kept = self.layout.by_age[-self.keep_count :]
         expected = {deployment.name: 0 for deployment in self.layout.deployments}
         expected |= {deployment.name: deployment.object_count for deployment in kept}
-        left = self.query("deployments")
+        actual = self.query("deployments")
         wrong = {
-            name: f"{left[name]}, not {count}"
+            name: f"{actual[name]}, not {count}"
             for name, count in expected.items()
-            if left[name] != count
+            if actual[name] != count
         }
-        assert not wrong, f"wrong number of objects left: {wrong}"
+        assert not wrong, f"wrong number of objects: {wrong}"
 
 
 def main(objects: int = 200_000, seed: str = "1") -> None:
@@ -127,15 +127,16 @@ def main(objects: int = 200_000, seed: str = "1") -> None:
     with _running_server(seed) as url, TemporaryDirectory(prefix="ci3-soak-") as folder:
         run = LoadRun(url, Path(folder), objects, seed)
         run.query("reset")
-        share = run.count_left() // 2 // (KILLS + 2)
+        share = run.count_objects() // 2 // (KILLS + 2)
         kill_count = 0
         log = Path(folder) / "log"
         with log.open("wb") as output:
             for number in range(KILLS):
                 is_killed = run.kill_during_deletion(run.start(output), share)
                 kill_count += is_killed
-                left = run.count_left()
-                print(f"kill {number + 1}: {'killed' if is_killed else 'ended'}, {left:,} left")
+                object_count = run.count_objects()
+                state = "killed" if is_killed else "ended"
+                print(f"kill {number + 1}: {state}, {object_count:,} left")
             process = run.start(output)
             while process.poll() is None:
                 run.check_time()
@@ -146,7 +147,7 @@ def main(objects: int = 200_000, seed: str = "1") -> None:
         run.check_bucket()
         assert process.returncode == 0, f"the last run ended with {process.returncode}"
         assert kill_count == KILLS, f"only {kill_count} of {KILLS} runs were killed"
-        print(f"{objects:,} objects, {run.count_left():,} kept, {run.resumed_count} resumes")
+        print(f"{objects:,} objects, {run.count_objects():,} kept, {run.resumed_count} resumes")
         print(f"faults: {run.query('faults')}")
         print(f"{time.monotonic() - started_at:.0f} s")
 
