@@ -31,7 +31,7 @@ _HASH = re.compile("[0-9a-f]{7,40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An object of a tree; `folder` is the one with its age, or empty for a pointer."""
+    """An object of a tree; `folder` is the folder with its age, or empty for a pointer."""
 
     key: str
     folder: str = ""
@@ -63,7 +63,7 @@ class Example:
     def uploads(self) -> Iterator[Upload]:
         """Yield the objects of the tree."""
         parents: list[str] = []
-        for line in self.tree.splitlines()[1:]:  # the first one is the bucket
+        for line in self.tree.splitlines()[1:]:  # the first line is the bucket
             match = _TREE_LINE.fullmatch(line)
             assert match, line
             del parents[len(match["indent"]) // 2 - 1 :]
@@ -85,23 +85,23 @@ class Example:
             bucket.put_at(upload.key, now - upload.age, body=upload.body)
 
     def fill_repository(self, repository: FakeRepository) -> None:
-        """Create what the example says about GitHub, one line for each kind."""
+        """Create GitHub's state of the example: one line for each kind."""
         for line in self.github.splitlines():
             kind, _, text = line.partition(": ")
             if kind == "open pull requests":
                 for number, branch, commit in re.findall(r"#(\d+) from (\S+) at (\w+)", text):
-                    repository.open_pull_request(int(number), full_hash(commit), branch=branch)
+                    repository.open_pull_request(int(number), extend_hash(commit), branch=branch)
             elif kind == "branches":
                 heads = re.findall(r"(\S+) at (\w+)", text)
-                repository.branches.update((name, full_hash(commit)) for name, commit in heads)
+                repository.branches.update((name, extend_hash(commit)) for name, commit in heads)
             else:
                 environment = kind.removeprefix("deployed to ")
                 assert environment != kind, line
-                repository.deploy(environment, full_hash(text), "success")
+                repository.deploy(environment, extend_hash(text), "success")
 
 
-def full_hash(text: str) -> str:
-    """Return a full hash that begins with a short one."""
+def extend_hash(text: str) -> str:
+    """Return a full hash that begins with a short hash."""
     assert _HASH.fullmatch(text), text
     return (text + sha1(text.encode(), usedforsecurity=False).hexdigest())[:40]
 

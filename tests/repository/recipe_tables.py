@@ -1,4 +1,4 @@
-"""What each recipe of docs/policies.md decides, as tables to check by eye."""
+"""The decisions of each recipe of docs/policies.md, as tables to check by eye."""
 
 import re
 from collections.abc import Sequence
@@ -7,30 +7,30 @@ from datetime import datetime, timedelta
 
 LIVE = "b2b2b2b"
 
-WHOLE = ("app.js", "index.html")
-BROKEN_OFF = ("app.js",)
+COMPLETE = ("app.js", "index.html")
+INCOMPLETE = ("app.js",)
 HUGE = (*(f"a/{number:07}" for number in range(1001)), "manifest.json")
-"""More than a page of a listing holds, and the required file is not on the first."""
+"""More objects than a page of a listing; the required file is not on the first page."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A deployment, when it was uploaded, and what the recipe decides about it.
+    """A deployment, the time of its upload, and the recipe's decision.
 
-    `when` is a number of days ago, a day from today and a time (`-1 23:00`), or a date. `ignored`
-    as the decision says that it is none.
+    `when` is a number of days ago, a day from today and a time (`-1 23:00`), or a date. The
+    decision `ignored` means that it is not a deployment.
     """
 
     name: str
     when: float | str
     decision: str
-    files: Sequence[str] = WHOLE
+    files: Sequence[str] = COMPLETE
 
     def age_days(self, now: datetime) -> float:
-        return (now - _moment(self.when, now)) / timedelta(days=1)
+        return (now - _parse_time(self.when, now)) / timedelta(days=1)
 
 
-def _moment(when: float | str, now: datetime) -> datetime:
+def _parse_time(when: float | str, now: datetime) -> datetime:
     if not isinstance(when, str):
         return now - timedelta(days=when)
     first, *_, clock = when.split()
@@ -43,8 +43,8 @@ def _moment(when: float | str, now: datetime) -> datetime:
     return date
 
 
-def dated(when: str, decision: str) -> Row:
-    """A row that is named for its date."""
+def make_dated_row(when: str, decision: str) -> Row:
+    """Return a row that is named after its date."""
     return Row(re.sub(r"\W+", "-", when.split(" ", 1)[1]), when, decision)
 
 
@@ -64,7 +64,7 @@ TABLES: dict[str, Sequence[Row]] = {
         Row("d1", 500, "delete: superseded"),
     ),
     "quiet, and nobody had to touch it": (
-        Row("d4", 300, "keep: keep-count keep-within"),  # the live one
+        Row("d4", 300, "keep: keep-count keep-within"),  # live
         Row("d3", 400, "keep: keep-count"),
         Row("d2", 500, "keep: keep-count"),
         Row("d1", 600, "delete: superseded"),
@@ -81,30 +81,30 @@ TABLES: dict[str, Sequence[Row]] = {
         Row("day3-11", "-3 11:00", "delete: superseded"),
     ),
     "busy, by the calendar": (
-        dated(
+        make_dated_row(
             "Fri 2024-03-15 16:00",
             "keep: keep-count keep-within keep-daily keep-weekly keep-monthly",
         ),
-        dated("Fri 2024-03-15 09:00", "keep: keep-count"),
-        dated("Thu 2024-03-14 16:00", "keep: keep-count keep-daily"),
-        dated("Thu 2024-03-14 09:00", "delete: superseded"),
-        dated("Wed 2024-03-13 16:00", "keep: keep-daily"),
-        dated("Tue 2024-03-12 16:00", "keep: keep-daily"),
-        dated("Mon 2024-03-11 16:00", "keep: keep-daily"),
-        dated("Fri 2024-03-08 16:00", "keep: keep-daily keep-weekly"),
-        dated("Thu 2024-03-07 16:00", "keep: keep-daily"),  # the seventh day
-        dated("Wed 2024-03-06 16:00", "delete: superseded"),
-        dated("Fri 2024-03-01 16:00", "keep: keep-weekly"),
-        dated("Thu 2024-02-29 16:00", "keep: keep-monthly"),
-        dated("Wed 2024-02-28 16:00", "delete: superseded"),
-        dated("Fri 2024-02-23 16:00", "keep: keep-weekly"),  # the fourth week
-        dated("Fri 2024-02-16 16:00", "delete: superseded"),
-        dated("Wed 2024-01-31 16:00", "keep: keep-monthly"),
-        dated("Tue 2024-01-30 16:00", "delete: superseded"),
-        dated("Fri 2023-12-29 16:00", "keep: keep-monthly"),
-        dated("Wed 2023-11-29 16:00", "keep: keep-monthly"),
-        dated("Mon 2023-10-30 16:00", "keep: keep-monthly"),  # the sixth month
-        dated("Fri 2023-09-29 16:00", "delete: superseded"),
+        make_dated_row("Fri 2024-03-15 09:00", "keep: keep-count"),
+        make_dated_row("Thu 2024-03-14 16:00", "keep: keep-count keep-daily"),
+        make_dated_row("Thu 2024-03-14 09:00", "delete: superseded"),
+        make_dated_row("Wed 2024-03-13 16:00", "keep: keep-daily"),
+        make_dated_row("Tue 2024-03-12 16:00", "keep: keep-daily"),
+        make_dated_row("Mon 2024-03-11 16:00", "keep: keep-daily"),
+        make_dated_row("Fri 2024-03-08 16:00", "keep: keep-daily keep-weekly"),
+        make_dated_row("Thu 2024-03-07 16:00", "keep: keep-daily"),  # the seventh day
+        make_dated_row("Wed 2024-03-06 16:00", "delete: superseded"),
+        make_dated_row("Fri 2024-03-01 16:00", "keep: keep-weekly"),
+        make_dated_row("Thu 2024-02-29 16:00", "keep: keep-monthly"),
+        make_dated_row("Wed 2024-02-28 16:00", "delete: superseded"),
+        make_dated_row("Fri 2024-02-23 16:00", "keep: keep-weekly"),  # the fourth week
+        make_dated_row("Fri 2024-02-16 16:00", "delete: superseded"),
+        make_dated_row("Wed 2024-01-31 16:00", "keep: keep-monthly"),
+        make_dated_row("Tue 2024-01-30 16:00", "delete: superseded"),
+        make_dated_row("Fri 2023-12-29 16:00", "keep: keep-monthly"),
+        make_dated_row("Wed 2023-11-29 16:00", "keep: keep-monthly"),
+        make_dated_row("Mon 2023-10-30 16:00", "keep: keep-monthly"),  # the sixth month
+        make_dated_row("Fri 2023-09-29 16:00", "delete: superseded"),
     ),
     "rollback-object": AFTER_A_ROLLBACK,
     "rollback-url": AFTER_A_ROLLBACK,
@@ -112,16 +112,16 @@ TABLES: dict[str, Sequence[Row]] = {
     "rollback-cloudfront": AFTER_A_ROLLBACK,
     "rollback-github": AFTER_A_ROLLBACK,
     "half-uploaded": (
-        Row("d7", 0.1, "keep: in-progress", BROKEN_OFF),
+        Row("d7", 0.1, "keep: in-progress", INCOMPLETE),
         Row("d6", 1, "keep: keep-count"),
         Row("d5", 2, "keep: keep-count"),
-        Row("d4", 3, "keep: keep-count", BROKEN_OFF),  # only two are newer
+        Row("d4", 3, "keep: keep-count", INCOMPLETE),  # only two are newer
         Row("d3", 4, "keep: keep-count"),
-        Row("d2", 5, "delete: superseded", BROKEN_OFF),
+        Row("d2", 5, "delete: superseded", INCOMPLETE),
         Row("d1", 6, "delete: superseded"),
     ),
     "huge": (
-        Row("d7", 0.1, "keep: in-progress", BROKEN_OFF),
+        Row("d7", 0.1, "keep: in-progress", INCOMPLETE),
         Row("d6", 1, "keep: keep-count", HUGE),
         *(Row(f"d{n}", 7 - n, "keep: keep-count", ("manifest.json",)) for n in (5, 4, 3, 2)),
         Row("d1", 6, "delete: superseded", HUGE),

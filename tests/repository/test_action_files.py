@@ -1,4 +1,4 @@
-"""The action files have the same inputs and outputs; the lock fits where they install it."""
+"""The action files have the same inputs and outputs; the lock is complete on each system."""
 
 import re
 import tomllib
@@ -52,7 +52,7 @@ def test_supported_pythons_are_used():
     assert all(f"python{version}" in script for version in read_supported_pythons())
 
 
-def test_python_is_installed_for_ci3_alone_if_there_is_none():
+def test_python_is_installed_only_for_ci3_if_none_is_found():
     find, setup, start = PYTHON["runs"]["steps"]
     assert setup["if"] == f"steps.{find['id']}.outputs.path == ''"
     assert setup["uses"].startswith("actions/setup-python@")

@@ -1,4 +1,4 @@
-"""What GitHub's marketplace asks of action.yml, and which actions the workflows use."""
+"""The marketplace's requirements on action.yml, and the actions that the workflows use."""
 
 import re
 import subprocess
@@ -23,17 +23,17 @@ def is_description_accepted(text: str) -> bool:
     return len(text) <= DESCRIPTION_LIMIT
 
 
-def files_with_workflows() -> list[Path]:
+def list_workflow_files() -> list[Path]:
     folders = (".github", "docs", "examples", "python", "tests/system/workflows")
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*"))]
     return [ROOT / "README.md", *(path for path in paths if path.suffix in {".yml", ".md"})]
 
 
-def used_actions() -> list[tuple[str, str]]:
-    """Return each reference to an action of somebody else, with its file."""
+def list_used_actions() -> list[tuple[str, str]]:
+    """Return each reference to an action of another repository, with its file."""
     return [
         (path.relative_to(ROOT).as_posix(), reference)
-        for path in files_with_workflows()
+        for path in list_workflow_files()
         for reference in USES.findall(path.read_text(encoding="utf-8"))
         if not OWN.match(reference)
     ]
@@ -53,7 +53,7 @@ def test_description_fits_the_marketplace():
     assert not is_description_accepted(action["description"].ljust(125, "x"))
 
 
-def test_name_says_more_than_three_letters():
+def test_name_has_several_words():
     action = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
     assert action["name"] == NAME
     assert len(NAME.split()) > 1
@@ -76,19 +76,23 @@ def test_icon_and_color_are_from_githubs_lists(tmp_path, old, new, is_accepted):
 
 
 def test_every_action_is_pinned_by_its_commit_with_the_version():
-    assert len(used_actions()) > 20
-    assert [used for used in used_actions() if not PINNED.fullmatch(used[1])] == []
+    assert len(list_used_actions()) > 20
+    assert [
+        (path, reference)
+        for path, reference in list_used_actions()
+        if not PINNED.fullmatch(reference)
+    ] == []
 
 
 def test_an_action_has_the_same_commit_everywhere():
     pins = defaultdict(set)
-    for _, reference in used_actions():
+    for _, reference in list_used_actions():
         pin = PINNED.fullmatch(reference)
         pins["/".join(pin["action"].split("/")[:2])].add((pin["commit"], pin["version"]))
-    assert {action: found for action, found in pins.items() if len(found) > 1} == {}
+    assert {action: versions for action, versions in pins.items() if len(versions) > 1} == {}
 
 
-def test_dependabot_watches_actions_python_and_the_base_image():
+def test_dependabot_updates_actions_python_and_the_base_image():
     text = (ROOT / ".github/dependabot.yml").read_text(encoding="utf-8")
     updates = yaml.safe_load(text)["updates"]
     assert {update["package-ecosystem"] for update in updates} == {

@@ -1,4 +1,4 @@
-"""What the pages for developers name exists: files, functions, classes and tests."""
+"""The files, functions, classes and tests that the pages for developers name exist."""
 
 import pytest
 

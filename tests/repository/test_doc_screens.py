@@ -1,4 +1,4 @@
-"""The docs' screens: each is what its commands print, on a bucket to which that happens."""
+"""The docs' screens: each shows what its commands print on the story's bucket."""
 
 import json
 from pathlib import Path
@@ -18,19 +18,19 @@ DEPLOYMENTS = {
     "71ae5d0": 11,
     "f20b6c8": 15,
 }
-TELLS_IDENTITY = (
+IDENTITY_RESPONSE = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
     "<GetCallerIdentityResult>{}</GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
 
 
-def begin(world: World) -> None:
+def fill_bucket(world: World) -> None:
     for name, days in DEPLOYMENTS.items():
         world.deploy(name, days=days)
 
 
-def expire_one(world: World) -> None:
-    """Let a lifecycle rule remove what is hidden of one key, once it is."""
+def expire_noncurrent_versions(world: World) -> None:
+    """Simulate a lifecycle rule that removes the noncurrent versions of one deleted key."""
 
     def expire() -> None:
         versions = world.bucket.versions["f20b6c8/index.html"]
@@ -40,50 +40,50 @@ def expire_one(world: World) -> None:
     world.proxy.call_before("GET", r"\?versions", expire)
 
 
-def begin_with_old_versions(world: World) -> None:
+def fill_with_noncurrent_version(world: World) -> None:
     world.put("f20b6c8/assets/chunk-01.js", days=16)
-    begin(world)
+    fill_bucket(world)
 
 
-def begin_small(world: World) -> None:
+def fill_small_bucket(world: World) -> None:
     for name, days in (("9c41e07", 0.2), ("5d2f8ab", 1.1), ("e7730c9", 2.4)):
         world.deploy(name, days=days, files=2)
     world.put("robots.txt", days=90)
 
 
-def be(world: World, role: str) -> None:
+def assume_role(world: World, role: str) -> None:
     arn = f"<Arn>arn:aws:sts::123456789012:assumed-role/{role}/me</Arn>"
-    world.proxy.answer("POST", "^/$", TELLS_IDENTITY.format(arn))
+    world.proxy.answer("POST", "^/$", IDENTITY_RESPONSE.format(arn))
 
 
-def as_role_by_policy_file(role: str, path: str) -> Act:
-    """Be a role that may do what a policy allows which was printed before."""
+def assume_role_with_policy_file(role: str, path: str) -> Act:
+    """Return an act that assumes a role with a policy that an earlier command has printed."""
 
     def act(world: World) -> None:
-        be(world, role)
+        assume_role(world, role)
         world.proxy.policy = json.loads(Path(path).read_text(encoding="utf-8"))
 
     return act
 
 
-def begin_with_a_rule_and_a_script(world: World) -> None:
-    """Have a lifecycle rule, and a script that keeps the last five by name."""
-    begin(world)
+def fill_with_rule_and_script(world: World) -> None:
+    """Add a lifecycle rule, and a script's list that keeps the last five deployments by name."""
+    fill_bucket(world)
     rule = (
         "<Rule><ID>expire-old-builds</ID><Filter><Prefix></Prefix></Filter>"
         "<Status>Enabled</Status><Expiration><Days>30</Days></Expiration></Rule>"
     )
     rules = f"<LifecycleConfiguration>{rule}</LifecycleConfiguration>"
     world.proxy.answer("GET", r"\?lifecycle", rules)
-    nothing = "<Error><Code>ObjectLockConfigurationNotFoundError</Code></Error>"
-    world.proxy.answer("GET", r"\?object-lock", nothing, status=404)
-    be(world, "clean-my-site")
+    no_lock = "<Error><Code>ObjectLockConfigurationNotFoundError</Code></Error>"
+    world.proxy.answer("GET", r"\?object-lock", no_lock, status=404)
+    assume_role(world, "clean-my-site")
     by_name = sorted(DEPLOYMENTS)
     Path("by-script").write_text("\n".join([*by_name[:-5], ""]), encoding="utf-8")
 
 
 def edit_plan(_: World) -> None:
-    """Let somebody put another deployment into the plan."""
+    """Add a deployment to the plan, like a user who edits it."""
     text = Path("plan.json").read_text(encoding="utf-8")
     edited = text.replace('"decision": "keep"', '"decision": "delete"', 1)
     Path("edited.json").write_text(edited, encoding="utf-8")
@@ -96,8 +96,8 @@ def set_versioning(status: str) -> Act:
     return act
 
 
-def begin_and_suspend(world: World) -> None:
-    begin(world)
+def fill_and_suspend_versioning(world: World) -> None:
+    fill_bucket(world)
     world.bucket.versioning = "Suspended"
 
 
@@ -105,7 +105,7 @@ def deny(key: str) -> Act:
     return lambda world: world.proxy.refuse([key], "AccessDenied", message="Access Denied")
 
 
-def kill(world: World) -> None:
+def kill_next_command(world: World) -> None:
     world.is_killed_next = True
 
 
@@ -114,29 +114,29 @@ STORIES: dict[str, tuple[str, str, dict[str, Act]]] = {
         "recovery.md",
         "Enabled",
         {
-            "begin": begin,
+            "begin": fill_bucket,
             "deploy-again": lambda world: world.put("71ae5d0/index.html", days=0.03),
-            "expire-one": expire_one,
+            "expire-one": expire_noncurrent_versions,
         },
     ),
-    "final": ("recovery.md", "", {"begin": begin}),
+    "final": ("recovery.md", "", {"begin": fill_bucket}),
     "suspended": (
         "recovery.md",
         "Enabled",
-        {"begin": begin_and_suspend, "turn-on": set_versioning("Enabled")},
+        {"begin": fill_and_suspend_versioning, "turn-on": set_versioning("Enabled")},
     ),
-    "killed": ("recovery.md", "Enabled", {"begin": begin, "kill": kill}),
+    "killed": ("recovery.md", "Enabled", {"begin": fill_bucket, "kill": kill_next_command}),
     "partly": (
         "recovery.md",
         "Enabled",
-        {"begin": begin, "deny": deny("f20b6c8/index.html")},
+        {"begin": fill_bucket, "deny": deny("f20b6c8/index.html")},
     ),
-    "stored": ("recovery.md", "Enabled", {"begin": begin}),
+    "stored": ("recovery.md", "Enabled", {"begin": fill_bucket}),
     "stuck": (
         "recovery.md",
         "Enabled",
         {
-            "begin": begin_with_old_versions,
+            "begin": fill_with_noncurrent_version,
             "deny-old": deny("f20b6c8/assets/chunk-01.js"),
         },
     ),
@@ -144,7 +144,7 @@ STORIES: dict[str, tuple[str, str, dict[str, Act]]] = {
         "plan-format.md",
         "Enabled",
         {
-            "begin": begin_small,
+            "begin": fill_small_bucket,
             "edit": edit_plan,
             "deploy-again": lambda world: world.put("e7730c9/index.html", days=0.03),
         },
@@ -153,14 +153,14 @@ STORIES: dict[str, tuple[str, str, dict[str, Act]]] = {
         "permissions.md",
         "Enabled",
         {
-            "begin": begin,
-            "read-only": as_role_by_policy_file("read-my-site", "plan-policy.json"),
-            "full": as_role_by_policy_file("clean-my-site", "apply-policy.json"),
+            "begin": fill_bucket,
+            "read-only": assume_role_with_policy_file("read-my-site", "plan-policy.json"),
+            "full": assume_role_with_policy_file("clean-my-site", "apply-policy.json"),
         },
     ),
-    "moving": ("coming-from.md", "", {"begin": begin_with_a_rule_and_a_script}),
+    "moving": ("coming-from.md", "", {"begin": fill_with_rule_and_script}),
 }
-"""Of each story its page, the bucket's versioning at first, and what happens in it."""
+"""The page, the bucket's initial versioning and the acts of each story."""
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -170,8 +170,8 @@ def test_page_shows_what_its_commands_print(story: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.stem)
-def test_every_screen_of_the_docs_is_of_a_story(path: Path) -> None:
+def test_every_screen_of_the_docs_belongs_to_a_story(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
-    told = {found[1] for found in BLOCK.finditer(page)}
+    stories = {match[1] for match in BLOCK.finditer(page)}
     assert page.count("```console") == len(list(BLOCK.finditer(page)))
-    assert told == {story for story, (name, *_) in STORIES.items() if name == path.name}
+    assert stories == {story for story, (name, *_) in STORIES.items() if name == path.name}

@@ -1,4 +1,4 @@
-"""The docs hold together: links lead somewhere, commands are such as ci3 takes, codes are told."""
+"""The docs are consistent: links have targets, commands are valid, codes are documented."""
 
 import re
 import shlex
@@ -42,29 +42,29 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]+)?\)")
 _INLINE = re.compile(r"`ci3 ([a-z][^`]*)`")
 
 
-def slugs(path: Path) -> set[str]:
-    """The anchors that GitHub gives a page's headings."""
+def list_anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub creates for a page's headings."""
     text = _FENCED.sub("", path.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def commands(path: Path) -> list[list[str]]:
-    """Every command of ci3 on a page, in blocks and in lines, as its arguments."""
+def list_commands(path: Path) -> list[list[str]]:
+    """Return the arguments of every ci3 command on a page, in blocks and in lines."""
     text = path.read_text(encoding="utf-8")
     blocks = [body for kind, body in _FENCED.findall(text) if kind in ("sh", "console")]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    found = [re.search(r"^(?:\$| )*ci3 ([a-z].*)$", line) for line in lines]
-    told = [one[1] for one in found if one] + _INLINE.findall(_FENCED.sub("", text))
-    return [shlex.split(re.split(r"; | [|>] ", one)[0], comments=True) for one in told]
+    matches = [re.search(r"^(?:\$| )*ci3 ([a-z].*)$", line) for line in lines]
+    commands = [match[1] for match in matches if match] + _INLINE.findall(_FENCED.sub("", text))
+    return [shlex.split(re.split(r"; | [|>] ", command)[0], comments=True) for command in commands]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
+def test_every_link_has_an_existing_file_and_heading(path):
     for name, anchor in _LINK.findall(path.read_text(encoding="utf-8")):
         target = (path.parent / name).resolve() if name else path
         assert target.exists(), name
-        assert not anchor or anchor[1:] in slugs(target), f"{name}{anchor}"
+        assert not anchor or anchor[1:] in list_anchors(target), f"{name}{anchor}"
 
 
 @pytest.mark.parametrize("code", sorted({*RefusalCode, *WarningCode}))
@@ -74,7 +74,7 @@ def test_recipe_of_a_code_is_a_section_of_the_docs(code):
     assert bool(url) == has_recipe
     if has_recipe:
         page, _, anchor = url.removeprefix(f"{DOCS_URL}/").partition("#")
-        assert anchor in slugs(ROOT / "docs" / page)
+        assert anchor in list_anchors(ROOT / "docs" / page)
 
 
 def test_messages_link_to_the_docs_of_this_repository():
@@ -82,24 +82,24 @@ def test_messages_link_to_the_docs_of_this_repository():
     assert project["urls"]["Documentation"].replace("/tree/", "/blob/") == DOCS_URL
 
 
-def test_every_page_is_found_from_the_index():
+def test_every_page_is_linked_from_the_index():
     index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
     linked = {(ROOT / "docs" / name).resolve() for name, _ in _LINK.findall(index)}
     assert set(ROOT.glob("docs/*.md")) - linked == {ROOT / "docs/README.md"}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_command_on_a_page_is_one_that_ci3_takes(path):
-    for name, *arguments in commands(path):
+def test_every_command_on_a_page_is_valid(path):
+    for name, *arguments in list_commands(path):
         with click.Context(_cli) as context:
             _, command, _ = _cli.resolve_command(context, [name])
-            if arguments:  # by its name alone a command is only spoken of
+            if arguments:  # a name without arguments only mentions a command
                 command.make_context(name, arguments)
 
 
 def test_commands_on_pages_are_found():
-    assert len(commands(ROOT / "README.md")) > 5
-    assert ["restore", "second.jsonl", "--auto-approve"] in commands(ROOT / "docs/recovery.md")
+    assert len(list_commands(ROOT / "README.md")) > 5
+    assert ["restore", "second.jsonl", "--auto-approve"] in list_commands(ROOT / "docs/recovery.md")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -114,17 +114,17 @@ def test_every_policy_file_on_a_page_fits_the_schema(path):
 def test_every_step_on_a_page_has_inputs_that_are_settings(path):
     for kind, body in _FENCED.findall(path.read_text(encoding="utf-8")):
         if kind == "yaml" and "uses: OWNER/ci3@" in body:
-            read = yaml.safe_load(textwrap.dedent(body))
-            if isinstance(read, dict) and "jobs" in read:
-                [read] = read["jobs"].values()
-            steps = read["steps"] if isinstance(read, dict) else read
-            (step,) = [one for one in steps if one.get("uses", "").startswith("OWNER/ci3@")]
+            content = yaml.safe_load(textwrap.dedent(body))
+            if isinstance(content, dict) and "jobs" in content:
+                [content] = content["jobs"].values()
+            steps = content["steps"] if isinstance(content, dict) else content
+            (step,) = [step for step in steps if step.get("uses", "").startswith("OWNER/ci3@")]
             assert set(step["with"]) <= set(SETTINGS_BY_NAME)
 
 
-def test_plan_format_tells_of_every_key():
-    told = {key.partition(".")[0].partition("[")[0] for key in PLAN_KEYS}
-    assert told == set(PlanFile.model_fields)
+def test_plan_format_documents_every_key():
+    documented = {key.partition(".")[0].partition("[")[0] for key in PLAN_KEYS}
+    assert documented == set(PlanFile.model_fields)
 
 
 def test_every_outcome_is_documented():

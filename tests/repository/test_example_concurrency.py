@@ -1,4 +1,4 @@
-"""Concurrency groups of the example workflows: what waits for what, and what cancels what."""
+"""Concurrency groups of the examples: which runs wait for others, and which cancel others."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job of an example, with the concurrency of its workflow and its own."""
+    """A job of an example, with the concurrency of its workflow and of the job."""
 
     name: str
     concurrency: tuple[dict, ...]
@@ -60,7 +60,7 @@ JOBS = [job for path in WORKFLOWS for job in read_jobs(path)]
 def can_be_equal(first: str, second: str) -> bool:
     """Return True if two groups can have the same name, which GitHub compares without case.
 
-    Of a name with expressions, only the text before the first one is known.
+    Of a name with expressions, only the text before the first expression is known.
     """
     heads = [EXPRESSION.split(group)[0].casefold() for group in (first, second)]
     if not any(EXPRESSION.search(group) for group in (first, second)):
@@ -100,8 +100,8 @@ def test_examples_have_a_restore_applies_and_approvals():
 
 def test_restore_shares_no_group_with_an_apply_or_an_approval():
     restores = [job for job in JOBS if job.can_restore]
-    others = [job for job in JOBS if not job.can_restore and (job.can_delete or job.has_approval)]
-    shared = [(a.name, b.name) for a in restores for b in others if share_group(a, b)]
+    blocking = [job for job in JOBS if not job.can_restore and (job.can_delete or job.has_approval)]
+    shared = [(a.name, b.name) for a in restores for b in blocking if share_group(a, b)]
     assert shared == []
 
 
@@ -118,22 +118,24 @@ def test_job_that_deletes_or_restores_has_a_group_and_is_never_cancelled(job):
     ids=lambda job: job.name,
 )
 def test_job_with_an_approval_blocks_no_other_purpose(job):
-    """It may wait for days: no other example's job may share its group, nor its own plan."""
-    others = [other for other in JOBS if other.name != job.name]
-    assert [other.name for other in others if share_group(job, other)] == []
+    """An approval may take days: no other job may share the group, not even its plan."""
+    blocked = [
+        second.name for second in JOBS if second.name != job.name and share_group(job, second)
+    ]
+    assert blocked == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_each_group_has_one_purpose(path):
-    """No two examples share a group: one of them could cancel the waiting run of the other."""
-    own = read_jobs(path)
-    names = {job.name for job in own}
-    others = [job for job in JOBS if job.name not in names]
-    assert [(a.name, b.name) for a in own for b in others if share_group(a, b)] == []
+    """No two examples share a group: a run of one would cancel a waiting run of the other."""
+    jobs = read_jobs(path)
+    names = {job.name for job in jobs}
+    other_jobs = [job for job in JOBS if job.name not in names]
+    assert [(a.name, b.name) for a in jobs for b in other_jobs if share_group(a, b)] == []
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job.has_approval], ids=lambda job: job.name)
-def test_approval_makes_a_deployment_record_only_where_something_is_deployed(job):
+def test_approval_creates_a_deployment_record_only_if_the_job_deploys(job):
     workflow = yaml.safe_load((ROOT / f"examples/{job.name.split('.')[0]}.yml").read_text("utf-8"))
     environment = workflow["jobs"][job.name.split(".")[1]]["environment"]
     if job.modes:

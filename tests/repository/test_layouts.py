@@ -14,7 +14,7 @@ from tests.repository.layout_examples import (
     NOT_A_DEPLOYMENT,
     PAGE,
     Example,
-    full_hash,
+    extend_hash,
     read_examples,
 )
 from tests.support.github.fake_github import FakeGitHub
@@ -93,7 +93,7 @@ def world(
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example_keeps_and_deletes_what_its_plan_says(name: str, world: World) -> None:
+def test_example_keeps_and_deletes_as_in_its_plan(name: str, world: World) -> None:
     example = EXAMPLES[name]
     world.prepare(example)
     before = world.bucket.keys()
@@ -118,7 +118,7 @@ def test_every_policy_file_on_the_page_is_run() -> None:
 
 
 @pytest.mark.parametrize("name", LIVE_EXAMPLES)
-def test_nothing_is_deleted_while_a_live_source_cannot_be_read(
+def test_nothing_is_deleted_if_a_live_source_cannot_be_read(
     name: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.prepare(EXAMPLES[name])
@@ -128,7 +128,7 @@ def test_nothing_is_deleted_while_a_live_source_cannot_be_read(
     assert world.bucket.keys() == before
 
 
-def test_nothing_is_deleted_while_the_pointer_of_one_app_is_missing(world: World) -> None:
+def test_nothing_is_deleted_if_the_pointer_of_an_app_is_missing(world: World) -> None:
     world.prepare(EXAMPLES["many-apps"])
     world.bucket.remove("apps/blog/current")
     before = world.bucket.keys()
@@ -146,7 +146,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_settings_that_the_page_warns_of_are_refused(code: str, world: World) -> None:
+def test_settings_that_the_page_warns_about_are_refused(code: str, world: World) -> None:
     world.prepare(REFUSED[code])
     before = world.bucket.keys()
     assert world.list_codes("refusals") == {code}
@@ -177,11 +177,11 @@ def test_numbers_of_a_copied_bucket_only_warn_by_default(world: World) -> None:
     assert world.list_decisions()["build-11"] == "delete: superseded"
 
 
-def test_copies_of_commits_are_taken_for_uploads(world: World) -> None:
+def test_copies_of_commits_are_treated_as_uploads(world: World) -> None:
     hours = {"0b96d14": 722, "c85fa32": 721, "e7730c9": 720}
     lines = [f"  {name}/ {age} hours ago" for name, age in hours.items()]
     world.prepare(replace(EXAMPLES["copied-commits"], tree="\n".join(["my-site/", *lines])))
-    world.github.content.deploy("production", full_hash("e7730c9"), "success")
+    world.github.content.deploy("production", extend_hash("e7730c9"), "success")
     assert world.list_codes("refusals") == world.list_codes("warnings") == set()
     assert world.list_decisions()["0b96d14"] == "delete: superseded"
 

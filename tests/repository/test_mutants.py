@@ -1,4 +1,4 @@
-"""Mutation testing: what is mutated, and the list of equivalent mutants."""
+"""Mutation testing: the mutated modules, and the list of equivalent mutants."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_each_listed_mutant_changes_lines_that_exist():
 
 
 @pytest.mark.parametrize("package", ["ci3/core/retention", "ci3/engine/deletion"])
-def test_each_module_of_a_package_that_decides_or_deletes_is_mutated(package):
+def test_each_module_that_decides_or_deletes_is_mutated(package):
     mutated = {path for suite in SUITES for path in suite.modules}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
 

@@ -1,4 +1,4 @@
-"""The hooks check the same as `make check` does."""
+"""The pre-commit hooks run the checks of `make check`."""
 
 import yaml
 

@@ -1,4 +1,4 @@
-"""The recipes of docs/policies.md, each run on a bucket with the deployments that it is about."""
+"""The recipes of docs/policies.md, each run on a bucket with the deployments of its table."""
 
 import json
 import re
@@ -35,11 +35,11 @@ class Case:
     """A recipe's policy file in the working folder, and a bucket for it."""
 
     bucket: Bucket
-    more: Sequence[str] = ()
+    options: Sequence[str] = ()
 
-    def run(self, command: str, *more: str) -> int:
-        where = ["--endpoint-url", self.bucket.endpoint_url]
-        argv = [command, "--policy-file", "ci3.yml", *where, *self.more, *more]
+    def run(self, command: str, *options: str) -> int:
+        endpoint = ["--endpoint-url", self.bucket.endpoint_url]
+        argv = [command, "--policy-file", "ci3.yml", *endpoint, *self.options, *options]
         return main(argv)
 
     def fill(self, rows: Sequence[Row]) -> None:
@@ -48,18 +48,20 @@ class Case:
             for file in row.files:
                 self.bucket.put(f"{row.name}/{file}", days=row.age_days(now))
 
-    def folders(self) -> set[str]:
+    def list_folders(self) -> set[str]:
         return {re.sub(r"(/a)?/[^/]*$", "", key) for key in self.bucket.content() if "/" in key}
 
 
-def opened(name: str, bucket: Bucket) -> Case:
-    """Take a recipe from the page; only the site's address is another one."""
-    recipe, *more = name.split(" --")
+def prepare_case(name: str, bucket: Bucket) -> Case:
+    """Write a recipe of the page with the URL of the test's bucket; return its case."""
+    recipe, *options = name.split(" --")
     text = BLOCKS[recipe.partition(",")[0]]
-    site = f"{bucket.endpoint_url}/{bucket.name}"
+    url = f"{bucket.endpoint_url}/{bucket.name}"
     text = re.sub("bucket: [a-z-]+", f"bucket: {bucket.name}", text)
-    Path("ci3.yml").write_text(text.replace("https://www.example.org", site), encoding="utf-8")
-    return Case(bucket=bucket, more=[word for one in more for word in f"--{one}".split()])
+    Path("ci3.yml").write_text(text.replace("https://www.example.org", url), encoding="utf-8")
+    return Case(
+        bucket=bucket, options=[word for option in options for word in f"--{option}".split()]
+    )
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def _aws(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everything that tells what is live."""
+    """Create everything that names the live deployment."""
     bucket.put("current", body=LIVE.encode())
     bucket.put("version.json", body=json.dumps({"commit": LIVE}).encode())
     ssm, cloudfront = (
@@ -85,7 +87,9 @@ def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) ->
     ssm.put_parameter(Name=PARAMETER, Type="String", Value=f"/{LIVE}")
     for app in APPS:
         ssm.put_parameter(Name=f"/{app}/live", Type="String", Value=LIVE)
-    made = cloudfront.create_distribution(DistributionConfig=distribution(bucket.name, f"/{LIVE}"))
+    created = cloudfront.create_distribution(
+        DistributionConfig=make_distribution(bucket.name, f"/{LIVE}")
+    )
     monkeypatch.setenv("GITHUB_TOKEN", github.token)
     monkeypatch.setenv("GITHUB_REPOSITORY", github.repository)
     monkeypatch.setenv("GITHUB_API_URL", github.url)
@@ -93,10 +97,10 @@ def live(bucket: Bucket, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) ->
     yield
     for name in (PARAMETER, *(f"/{app}/live" for app in APPS)):
         ssm.delete_parameter(Name=name)
-    cloudfront.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])
+    cloudfront.delete_distribution(Id=created["Distribution"]["Id"], IfMatch=created["ETag"])
 
 
-def distribution(bucket_name: str, origin_path: str) -> dict[str, object]:
+def make_distribution(bucket_name: str, origin_path: str) -> dict[str, object]:
     origin = {
         "Id": "site",
         "DomainName": f"{bucket_name}.s3.us-east-1.amazonaws.com",
@@ -113,30 +117,30 @@ def distribution(bucket_name: str, origin_path: str) -> dict[str, object]:
     }
 
 
-def decisions(plans: str) -> dict[str, str]:
-    """Name each deployment of a plan, with its prefix, and what is decided about it."""
-    found = json.loads(plans)
+def read_decisions(plans: str) -> dict[str, str]:
+    """Return the decision and reason codes of each deployment by its prefix."""
+    content = json.loads(plans)
     return {
-        one["prefix"].rstrip("/"): " ".join(
-            [f"{one['decision']}:", *(reason["code"] for reason in one["reasons"])]
+        deployment["prefix"].rstrip("/"): " ".join(
+            [f"{deployment['decision']}:", *(reason["code"] for reason in deployment["reasons"])]
         )
-        for plan in found.get("plans", [found])
-        for one in plan["deployments"]
+        for plan in content.get("plans", [content])
+        for deployment in plan["deployments"]
     }
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_recipe_keeps_and_deletes_what_its_table_says(
+def test_recipe_keeps_and_deletes_the_deployments_of_its_table(
     name: str, bucket: Bucket, live: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows, case = TABLES[name], opened(name, bucket)
+    rows, case = TABLES[name], prepare_case(name, bucket)
     case.fill(rows)
     assert case.run("plan-cleanup", "--output", "json") == ExitCode.DONE
-    decided = decisions(capsys.readouterr().out)
-    assert decided == {row.name: row.decision for row in rows if row.decision != "ignored"}
+    actual = read_decisions(capsys.readouterr().out)
+    assert actual == {row.name: row.decision for row in rows if row.decision != "ignored"}
     assert case.run("cleanup", "--auto-approve") == ExitCode.DONE
-    stay = {row.name for row in rows if not row.decision.startswith("delete")}
-    assert case.folders() == stay
+    kept = {row.name for row in rows if not row.decision.startswith("delete")}
+    assert case.list_folders() == kept
 
 
 def test_every_policy_on_the_page_is_run() -> None:
@@ -151,39 +155,39 @@ def test_policy_on_the_page_fits_its_schema(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*LiveKind, *ReasonCode])
-def test_page_tells_of_every_reason_and_live_source(name: str) -> None:
+def test_page_documents_every_reason_and_live_source(name: str) -> None:
     assert re.search(f"`{name}[`:]", PAGE)
 
 
 @pytest.mark.parametrize("recipe", LIVE_RECIPES)
-def test_while_a_live_source_cannot_be_read_nothing_is_deleted(
+def test_nothing_is_deleted_if_a_live_source_cannot_be_read(
     recipe: str, bucket: Bucket, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = opened(recipe, bucket)
+    case = prepare_case(recipe, bucket)
     case.fill(TABLES[recipe])
-    before = case.folders()
+    before = case.list_folders()
     assert case.run("cleanup", "--auto-approve") == ExitCode.REFUSED
     assert "live-from" in capsys.readouterr().err
-    assert case.folders() == before
+    assert case.list_folders() == before
 
 
-def test_more_than_the_brake_allows_is_refused(
+def test_more_deletions_than_max_delete_allows_are_refused(
     bucket: Bucket, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = opened("brake", bucket)
+    case = prepare_case("brake", bucket)
     case.fill((*TABLES["brake"], Row("d0", 7, "delete: superseded")))
-    before = case.folders()
+    before = case.list_folders()
     assert case.run("cleanup", "--auto-approve") == ExitCode.REFUSED
     assert "max-delete" in capsys.readouterr().err
-    assert case.folders() == before
+    assert case.list_folders() == before
     assert case.run("cleanup", "--auto-approve", "--max-delete", "90%") == ExitCode.DONE
-    assert case.folders() == before - {"d0", "d1"}
+    assert case.list_folders() == before - {"d0", "d1"}
 
 
-def test_of_huge_deployments_only_what_goes_is_known_in_full(
+def test_only_huge_deployments_to_delete_are_listed_completely(
     bucket: Bucket, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = opened("huge", bucket)
+    case = prepare_case("huge", bucket)
     case.fill(TABLES["huge"])
     assert case.run("plan-cleanup", "--output", "json") == ExitCode.DONE
     totals = json.loads(capsys.readouterr().out)["totals"]
@@ -191,26 +195,26 @@ def test_of_huge_deployments_only_what_goes_is_known_in_full(
     assert totals["bytes_to_keep"] is None
 
 
-def test_required_file_that_no_deployment_has_keeps_all_and_warns(
+def test_required_file_that_no_deployment_has_keeps_all_and_causes_a_warning(
     bucket: Bucket, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = opened("half-uploaded", bucket)
+    case = prepare_case("half-uploaded", bucket)
     case.fill(TABLES["half-uploaded"])
-    before = case.folders()
+    before = case.list_folders()
     assert case.run("cleanup", "--auto-approve", "--required-file", "Index.html") == ExitCode.DONE
     assert "Index.html" in capsys.readouterr().out
-    assert case.folders() == before
+    assert case.list_folders() == before
 
 
 @pytest.mark.parametrize("line", sorted(set(re.findall("`ci3 ([^`]* --[^`]*)`", PAGE))))
-def test_command_on_the_page_shows_what_a_policy_would_do(
+def test_command_on_the_page_runs_and_changes_nothing(
     line: str, bucket: Bucket, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = opened("busy, by the calendar", bucket)
+    case = prepare_case("busy, by the calendar", bucket)
     case.fill(TABLES["busy, by the calendar"])
     Path("new.yml").write_text("bucket: my-site\nkeep-count: 1\n", encoding="utf-8")
-    before = case.folders()
+    before = case.list_folders()
     argv = line.replace("ab12cd3", "2024-01-30-16-00").split()
     assert main([*argv, *bucket.options()]) == ExitCode.DONE
     assert capsys.readouterr().out
-    assert case.folders() == before
+    assert case.list_folders() == before

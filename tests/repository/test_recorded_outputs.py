@@ -1,4 +1,4 @@
-"""What two recordings of the outputs differ in is reported, and what is random is not."""
+"""Comparison of two recordings of the outputs: differences are reported, random values are not."""
 
 import pytest
 
@@ -12,7 +12,7 @@ RECORDING = {
 }
 
 
-def write(folder, recording):
+def write_recording(folder, recording):
     for name, text in recording.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -73,16 +73,18 @@ def test_each_changed_file_is_reported_with_its_diff(changed, line):
 
 
 def test_missing_file_is_reported():
-    rest = {name: text for name, text in RECORDING.items() if name != "plans/table.exit"}
-    (diff,) = compare_recordings(RECORDING, rest)
+    incomplete = {name: text for name, text in RECORDING.items() if name != "plans/table.exit"}
+    (diff,) = compare_recordings(RECORDING, incomplete)
 
     assert diff.splitlines()[:2] == ["--- before/plans/table.exit", "+++ /dev/null"]
 
 
-def test_exit_code_tells_whether_recordings_differ(tmp_path, capsys):
-    before = write(tmp_path / "before", RECORDING)
-    same = write(tmp_path / "same", RECORDING)
-    after = write(tmp_path / "after", RECORDING | {"plans/table.stdout": "keep  9c41e07\n"})
+def test_exit_code_is_1_if_recordings_differ(tmp_path, capsys):
+    before = write_recording(tmp_path / "before", RECORDING)
+    same = write_recording(tmp_path / "same", RECORDING)
+    after = write_recording(
+        tmp_path / "after", RECORDING | {"plans/table.stdout": "keep  9c41e07\n"}
+    )
 
     assert main(["compare", before, same]) == 0
     assert capsys.readouterr().out == ""
@@ -91,8 +93,8 @@ def test_exit_code_tells_whether_recordings_differ(tmp_path, capsys):
 
 
 def test_incomplete_recording_is_not_compared(tmp_path):
-    complete = write(tmp_path / "complete", RECORDING)
-    incomplete = write(tmp_path / "incomplete", {"plans/table.exit": "0\n"})
+    complete = write_recording(tmp_path / "complete", RECORDING)
+    incomplete = write_recording(tmp_path / "incomplete", {"plans/table.exit": "0\n"})
 
     with pytest.raises(ValueError, match="incomplete"):
         main(["compare", complete, incomplete])

@@ -8,9 +8,9 @@ from tools.docs.reference_tables import SAMPLES, format_references_table
 
 
 @pytest.mark.parametrize(("text", "reference", "names"), SAMPLES)
-def test_row_says_what_the_second_implementation_says(text, reference, names):
+def test_row_equals_the_second_implementation(text, reference, names):
     [row] = [line for line in format_references_table().splitlines() if f"| {text} |" in line]
-    _, _, matching, newest, others, _ = row.split("|")
+    _, _, matching, newest, not_matching, _ = row.split("|")
 
     assert [name for name in names if f"`{name}`" in matching] == [
         name for name in names if matches(reference, name)
@@ -18,7 +18,7 @@ def test_row_says_what_the_second_implementation_says(text, reference, names):
     assert [name for name in names if f"`{name}`" in newest] == [
         name for name in names if comes_before_commit(reference, name)
     ]
-    assert [name for name in names if f"`{name}`" in others]
+    assert [name for name in names if f"`{name}`" in not_matching]
 
 
 def test_every_kind_of_reference_is_shown_in_the_docs():

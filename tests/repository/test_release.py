@@ -1,4 +1,4 @@
-"""The steps of a release: what must agree, and what the tags lead to."""
+"""The steps of a release: files that must agree, and the commits of the tags."""
 
 import importlib.util
 import re
@@ -20,7 +20,7 @@ SECTION = "\n## [1.2.3] - 2026-11-25\n\n### Added\n- A thing.\n"
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree that is ready for the release of 1.2.3, and its origin."""
+    """Return a repository that is ready for the release of 1.2.3; it has an origin."""
     root, origin = tmp_path / "tree", tmp_path / "origin.git"
     (root / "ci3").mkdir(parents=True)
     (root / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
@@ -36,7 +36,7 @@ def tree(tmp_path):
     return root
 
 
-def run(tree, *arguments):
+def run_release(tree, *arguments):
     return release.main(list(arguments), tree)
 
 
@@ -44,9 +44,9 @@ def test_version_changelog_and_action_of_this_tree_agree():
     assert release.check(ROOT)
 
 
-def test_tree_that_is_ready_may_be_released(tree):
-    assert run(tree, "check") == 0
-    assert run(tree, "check", "--release", "1.2.3") == 0
+def test_complete_tree_may_be_released(tree):
+    assert run_release(tree, "check") == 0
+    assert run_release(tree, "check", "--release", "1.2.3") == 0
 
 
 @pytest.mark.parametrize(
@@ -67,27 +67,27 @@ def test_disagreement_is_an_error(tree, capsys, name, old, new):
     text = (tree / name).read_text()
     assert text.count(old) == 1
     (tree / name).write_text(text.replace(old, new))
-    assert run(tree, "check") == 1
+    assert run_release(tree, "check") == 1
     assert capsys.readouterr().err.startswith("release: ")
 
 
-def test_published_image_without_its_section_in_the_changelog_disagrees(tree):
+def test_published_image_without_a_section_in_the_changelog_is_an_error(tree):
     release.pin_image(tree, IMAGE)
-    assert run(tree, "check") == 0
+    assert run_release(tree, "check") == 0
     (tree / "CHANGELOG.md").write_text(CHANGELOG.format(""))
-    assert run(tree, "check") == 1
+    assert run_release(tree, "check") == 1
 
 
-def test_version_that_is_not_in_the_changelog_yet_agrees_but_is_not_released(tree, capsys):
+def test_version_that_is_not_in_the_changelog_is_accepted_but_not_released(tree, capsys):
     (tree / "CHANGELOG.md").write_text(CHANGELOG.format("\n### Added\n- A thing.\n"))
-    assert run(tree, "check") == 0
-    assert run(tree, "check", "--release", "1.2.3") == 1
+    assert run_release(tree, "check") == 0
+    assert run_release(tree, "check", "--release", "1.2.3") == 1
     assert "1.2.3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("version", ["1.2.4", "v1.2.3", "1.2", "1.2.3; rm -rf /", ""])
 def test_no_other_version_is_released(tree, version):
-    assert run(tree, "check", "--release", version) == 1
+    assert run_release(tree, "check", "--release", version) == 1
 
 
 def push_tags(tree, *tags):
@@ -100,15 +100,15 @@ def push_tags(tree, *tags):
 @pytest.mark.parametrize("tag", ["v1.2.3", "v1.3.0", "v2.0.0"])
 def test_version_is_not_released_again_or_after_a_newer_one(tree, tag):
     push_tags(tree, tag)
-    assert run(tree, "tag", "1.2.3", IMAGE) == 1
+    assert run_release(tree, "tag", "1.2.3", IMAGE) == 1
     assert git(tree, "ls-remote", "--tags", "origin").endswith(f"refs/tags/{tag}")
 
 
-def test_tag_leads_to_a_commit_with_the_image_and_main_does_not(tree):
+def test_tagged_commit_has_the_image_and_main_does_not(tree):
     before = git(tree, "rev-parse", "HEAD")
     push_tags(tree, "v1.2.2", "v1")
 
-    assert run(tree, "tag", "1.2.3", IMAGE) == 0
+    assert run_release(tree, "tag", "1.2.3", IMAGE) == 0
 
     origin = tree.parent / "origin.git"
     assert git(origin, "rev-parse", "v1^{commit}") == before
@@ -116,55 +116,55 @@ def test_tag_leads_to_a_commit_with_the_image_and_main_does_not(tree):
     assert f"image: {IMAGE}\n" in git(origin, "show", "v1.2.3:action.yml") + "\n"
     assert git(origin, "diff", "--name-only", "main", "v1.2.3") == "action.yml"
 
-    assert run(tree, "move", "1.2.3") == 0
+    assert run_release(tree, "move", "1.2.3") == 0
     assert git(origin, "rev-parse", "v1^{commit}") == git(origin, "rev-parse", "v1.2.3^{commit}")
     assert git(origin, "rev-parse", "v1.2.2^{commit}") == before
 
 
-def fresh_clone(tree):
+def make_clone(tree):
     clone = tree.with_name("clone")
     git(tree.parent, "clone", "--quiet", "--depth=1", f"file://{tree.parent}/origin.git", "clone")
     return clone
 
 
 def test_steps_can_be_repeated_in_fresh_checkouts(tree):
-    assert run(tree, "tag", "1.2.3", IMAGE) == 0
+    assert run_release(tree, "tag", "1.2.3", IMAGE) == 0
     origin = tree.parent / "origin.git"
     released = git(origin, "rev-parse", "v1.2.3")
-    clone = fresh_clone(tree)
+    clone = make_clone(tree)
     for command in (["tag", "1.2.3", IMAGE], ["move", "1.2.3"], ["move", "1.2.3"]):
-        assert run(clone, *command) == 0
+        assert run_release(clone, *command) == 0
     assert git(origin, "rev-parse", "v1.2.3") == released
     assert git(origin, "rev-parse", "v1^{}") == git(origin, "rev-parse", "v1.2.3^{}")
 
 
 def test_tag_of_another_image_or_commit_is_not_accepted(tree):
-    assert run(tree, "tag", "1.2.3", IMAGE) == 0
-    clone = fresh_clone(tree)
-    assert run(clone, "tag", "1.2.3", IMAGE.replace("5", "6")) == 1
+    assert run_release(tree, "tag", "1.2.3", IMAGE) == 0
+    clone = make_clone(tree)
+    assert run_release(clone, "tag", "1.2.3", IMAGE.replace("5", "6")) == 1
     (clone / "LICENSE").write_text("new\n")
     git(clone, "add", "--all")
     git(clone, "commit", "--quiet", "--message", "More")
-    assert run(clone, "tag", "1.2.3", IMAGE) == 1
+    assert run_release(clone, "tag", "1.2.3", IMAGE) == 1
 
 
 def test_major_tag_is_moved_only_to_the_newest_release(tree):
     push_tags(tree, "v1")
-    assert run(tree, "move", "1.2.3") == 1  # no such tag
+    assert run_release(tree, "move", "1.2.3") == 1  # no such tag
     push_tags(tree, "v1.2.3", "v1.3.0")
-    assert run(tree, "move", "1.2.3") == 1
+    assert run_release(tree, "move", "1.2.3") == 1
 
 
-def test_image_that_is_no_digest_is_not_committed(tree):
-    assert run(tree, "tag", "1.2.3", "docker://ghcr.io/owner/ci3:1.2.3") == 1
+def test_image_without_a_digest_is_not_committed(tree):
+    assert run_release(tree, "tag", "1.2.3", "docker://ghcr.io/owner/ci3:1.2.3") == 1
     assert git(tree, "ls-remote", "--tags", "origin") == ""
     assert "image: Dockerfile\n" in (tree / "action.yml").read_text()
 
 
 def test_notes_have_the_changes_and_the_commit_to_pin(tree, capsys, monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/ci3")
-    assert run(tree, "tag", "1.2.3", IMAGE) == 0
-    assert run(tree, "notes", "1.2.3") == 0
+    assert run_release(tree, "tag", "1.2.3", IMAGE) == 0
+    assert run_release(tree, "notes", "1.2.3") == 0
     commit = git(tree.parent / "origin.git", "rev-parse", "v1.2.3^{commit}")
     assert capsys.readouterr().out == (
         "### Added\n- A thing.\n\n"

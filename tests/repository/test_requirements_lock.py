@@ -1,4 +1,4 @@
-"""What the image installs is what pyproject.toml asks for, and nothing unhashed."""
+"""The image installs the requirements of pyproject.toml, all with hashes."""
 
 import re
 import tomllib
@@ -11,18 +11,18 @@ from tests.support.paths import ROOT
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
-def locked_versions():
+def read_locked_versions():
     pins = re.findall(r"^([\w.-]+)==([\w.]+)", LOCK, flags=re.MULTILINE)
     return {canonicalize_name(name): version for name, version in pins}
 
 
 def test_each_dependency_of_pyproject_is_locked_at_a_version_it_allows():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    versions = locked_versions()
-    wanted = map(Requirement, project["dependencies"])
+    versions = read_locked_versions()
+    required = map(Requirement, project["dependencies"])
     refused = [
         str(requirement)
-        for requirement in wanted
+        for requirement in required
         if versions.get(canonicalize_name(requirement.name), "none") not in requirement.specifier
     ]
     assert refused == [], "run `make lock`"

@@ -1,4 +1,4 @@
-"""The style checks find what they are for, and leave out what is exempt."""
+"""The style checks find retired words, vague names and large modules."""
 
 import pytest
 
@@ -32,13 +32,13 @@ def cleanup():
 '''
 
 
-def words_in(text, path="ci3/example.py"):
+def list_words(text, path="ci3/example.py"):
     source = PythonSource.parse(path, text)
     messages = find_retired_words(source, read_word_list(LIST))
     return [message.split('"')[1] for message in messages]
 
 
-def messages_in(text):
+def list_messages(text):
     return [*find_retired_words(PythonSource.parse("ci3/a.py", text), read_word_list(LIST))]
 
 
@@ -64,7 +64,7 @@ def messages_in(text):
     ],
 )
 def test_retired_word_in_a_definition_is_found(text):
-    assert words_in(text) == ["doomed"]
+    assert list_words(text) == ["doomed"]
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_retired_word_in_a_definition_is_found(text):
     ["# It is Doomed.", "a = 1  # doomed", '"""A doomed key."""', 'A = 1\n"""A doomed key."""'],
 )
 def test_retired_word_in_prose_is_found(text):
-    assert words_in(text) == ["doomed"]
+    assert list_words(text) == ["doomed"]
 
 
 def test_name_of_a_module_and_of_a_package_is_checked():
-    assert words_in("", path="ci3/doomed_keys.py") == ["doomed"]
-    assert words_in("", path="ci3/doomed/__init__.py") == ["doomed"]
-    assert words_in("", path="ci3/doomed/keys.py") == []
+    assert list_words("", path="ci3/doomed_keys.py") == ["doomed"]
+    assert list_words("", path="ci3/doomed/__init__.py") == ["doomed"]
+    assert list_words("", path="ci3/doomed/keys.py") == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_name_of_a_module_and_of_a_package_is_checked():
     ],
 )
 def test_uses_strings_and_code_in_comments_are_exempt(text):
-    assert words_in(text) == []
+    assert list_words(text) == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_uses_strings_and_code_in_comments_are_exempt(text):
     ],
 )
 def test_inflections_are_found(text, words):
-    assert words_in(text) == words
+    assert list_words(text) == words
 
 
 @pytest.mark.parametrize("form", ["judges", "judged", "judging", "relies", "relied", "reaches"])
@@ -119,31 +119,31 @@ def test_inflections_of_words_with_irregular_spelling_are_found(form):
     "text", ["is_in_the_way = 1", "class InTheWay: ...", "# it is in\n# the way", "# In the way."]
 )
 def test_phrase_is_found(text):
-    assert words_in(text) == ["in the way"]
+    assert list_words(text) == ["in the way"]
 
 
 def test_comments_of_different_columns_are_not_one_phrase():
-    assert words_in("a = 1  # in\n# the way") == []
+    assert list_words("a = 1  # in\n# the way") == []
 
 
-def test_place_limits_where_a_word_is_found():
-    assert words_in("undo = 1  # undo") == ["undo"]
-    assert words_in("for_good = 1  # for good") == ["for good"]
+def test_word_is_retired_only_in_its_scope():
+    assert list_words("undo = 1  # undo") == ["undo"]
+    assert list_words("for_good = 1  # for good") == ["for good"]
 
 
 def test_word_is_allowed_in_a_phrase_with_a_standard_meaning():
-    assert words_in("# a whole number is not the whole") == ["whole"]
-    assert words_in("is_whole_number = is_whole = 1") == ["whole"]
+    assert list_words("# a whole number is not the whole") == ["whole"]
+    assert list_words("is_whole_number = is_whole = 1") == ["whole"]
 
 
-def test_message_says_where_and_what_to_write():
-    assert messages_in('"""First.\n\nA doomed key."""') == [
+def test_message_has_the_position_and_the_replacement():
+    assert list_messages('"""First.\n\nA doomed key."""') == [
         'ci3/a.py:3: "doomed" is retired; write to delete'
     ]
-    assert messages_in("\n\nis_doomed = 1") == [
+    assert list_messages("\n\nis_doomed = 1") == [
         'ci3/a.py:3: "doomed" is retired; write to delete (in is_doomed)'
     ]
-    assert messages_in("# in the way") == ['ci3/a.py:1: "in the way" is retired']
+    assert list_messages("# in the way") == ['ci3/a.py:1: "in the way" is retired']
 
 
 @pytest.mark.parametrize("decorator", ["command", "group"])
@@ -189,16 +189,16 @@ def test_other_opening_is_allowed(docstring):
     assert find_openings([source]) == []
 
 
-def source_with_openings(retired, total):
+def make_source(retired, total):
     docstrings = ["Say it."] * retired + ["Return it."] * (total - retired)
     text = "".join(f'def f{n}():\n    """{doc}"""\n' for n, doc in enumerate(docstrings))
     return PythonSource.parse("ci3/a.py", text)
 
 
 def test_share_of_openings_is_limited():
-    messages, summary = check_limits([source_with_openings(retired=3, total=100)])
+    messages, summary = check_limits([make_source(retired=3, total=100)])
     assert (messages, summary.split(":")[1].split(";")[0]) == ([], " 3 of 100 (3.0%)")
-    messages, _ = check_limits([source_with_openings(retired=4, total=100)])
+    messages, _ = check_limits([make_source(retired=4, total=100)])
     assert len(messages) == 4
 
 
@@ -225,7 +225,7 @@ def test_limits_apply_to_ci3_only():
     assert check_limits([PythonSource.parse("tests/support/a.py", text)])[0] == []
 
 
-def test_violation_in_a_folder_ends_in_exit_code_1(tmp_path, monkeypatch, capsys):
+def test_exit_code_is_1_for_a_violation_in_a_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(retired_words, "ROOT", tmp_path)
     package = tmp_path / "ci3"
     package.mkdir()
@@ -266,7 +266,7 @@ def test_phrase_ends_with_a_sentence_a_paragraph_a_cell_and_at_code(text):
     assert [*find_retired_words_in_text("README.md", text, words)] == []
 
 
-def test_code_of_two_lines_is_left_out_and_an_unpaired_backtick_is_not():
+def test_code_of_two_lines_is_exempt_and_text_after_an_unpaired_backtick_is_not():
     words = read_word_list("gizmo | prose | device")
     text = "Run `ci3\ngizmo`.\n\nA ` alone\n\nand a gizmo.\n\nRun `ci3`.\n"
     assert list(find_retired_words_in_text("README.md", text, words)) == [
@@ -274,7 +274,7 @@ def test_code_of_two_lines_is_left_out_and_an_unpaired_backtick_is_not():
     ]
 
 
-def test_retired_word_in_a_text_for_users_ends_in_exit_code_1(tmp_path, monkeypatch, capsys):
+def test_exit_code_is_1_for_a_retired_word_in_a_text_for_users(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(retired_words, "ROOT", tmp_path)
     monkeypatch.setattr(retired_words, "read_help_texts", lambda: [("ci3 --help", "It is plain.")])
     for folder in retired_words.SCOPE:

@@ -38,10 +38,10 @@ FAULTS = (
     "One of 1,000 keys cannot be in XML",
     "The disk is full when the journal is written",
 )
-"""What must have a row; there may be more."""
+"""Faults that must have a row; more are allowed."""
 
 
-def names_in(pattern: str) -> set[str]:
+def list_tests(pattern: str) -> set[str]:
     return {
         name
         for path in ROOT.glob(pattern)
@@ -49,30 +49,30 @@ def names_in(pattern: str) -> set[str]:
     }
 
 
-def rows(section: str) -> dict[str, list[str]]:
-    """Return the tests that each row of a section's table names, by the row's first cell."""
+def read_rows(section: str) -> dict[str, list[str]]:
+    """Return the names of tests in each row of a section's table, by the row's first cell."""
     lines = [line for line in SECTIONS[section].splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: re.findall(r"`(test_\w+)`", row[-1]) for row in cells[1:]}
 
 
 def test_every_named_test_exists():
-    assert NAMED - names_in("tests/**/test_*.py") == set()
+    assert NAMED - list_tests("tests/**/test_*.py") == set()
 
 
 def test_every_row_names_tests():
     assert tuple(SECTIONS) == (*GUARANTEES, "Faults")
     for section in SECTIONS:
-        assert len(rows(section)) > 1
-        assert [cell for cell, tests in rows(section).items() if not tests] == []
+        assert len(read_rows(section)) > 1
+        assert [cell for cell, tests in read_rows(section).items() if not tests] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_has_a_row(fault):
-    assert fault in rows("Faults")
+    assert fault in read_rows("Faults")
 
 
 def test_every_test_of_a_fault_is_named():
-    fault_tests = names_in("tests/integration/faults/test_*.py")
+    fault_tests = list_tests("tests/integration/faults/test_*.py")
     assert len(fault_tests) > 30
     assert fault_tests - NAMED == set()

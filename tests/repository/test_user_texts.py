@@ -1,10 +1,10 @@
-"""All texts for users are checked for retired words; golden files without the names of tests."""
+"""The texts that are checked for retired words, such as golden files without test names."""
 
 from tests.support.paths import ROOT
 from tools.user_texts import read_help_texts, read_user_texts
 
 
-def write(root, name, text):
+def write_file(root, name, text):
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -28,14 +28,14 @@ def test_files_of_all_kinds_are_read():
 
 def test_headers_of_golden_files_are_left_out(tmp_path):
     text = "=== test_a_thing ===\nA text.\n[a case]\nA [link] text.\n"
-    write(tmp_path, "tests/unit/goldens/test_a.txt", text)
+    write_file(tmp_path, "tests/unit/goldens/test_a.txt", text)
     assert [*read_user_texts(tmp_path)] == [
         ("tests/unit/goldens/test_a.txt", "\nA text.\n\nA [link] text.\n")
     ]
 
 
 def test_code_blocks_are_read_without_their_fences(tmp_path):
-    write(tmp_path, "docs/page.md", "A text.\n```yaml\na: 1 # a comment\n```\n")
+    write_file(tmp_path, "docs/page.md", "A text.\n```yaml\na: 1 # a comment\n```\n")
     assert [*read_user_texts(tmp_path)] == [("docs/page.md", "A text.\n\na: 1 # a comment\n\n")]
 
 
