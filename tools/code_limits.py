@@ -1,4 +1,4 @@
-"""Limits on the shape of the code: the sizes of modules and functions, how docstrings open."""
+"""Limits on the code: sizes of modules and functions, and first words of docstrings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

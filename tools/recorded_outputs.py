@@ -5,7 +5,7 @@
 
 BEFORE and AFTER are each a recording, a checkout, or a git revision of this repository. Checkouts
 and revisions are recorded first. The servers, buckets and steps always come from the checkout that
-this script is in, so that both sides run the same scenarios.
+this script is in, so that both recordings run the same scenarios.
 """
 
 import argparse

@@ -32,7 +32,7 @@ LIMITED = "ci3/"
 """Where the limits on sizes and docstring openings apply."""
 VAGUE_NAMES = ("one", "some")
 SCHEMAS = ROOT / "docs"
-"""The folder of the schemas: what they publish is for users, and no code to check."""
+"""The folder of the schemas: what they publish is for users, and not code to check."""
 
 _IDENTIFIER_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PROSE_WORD = re.compile(r"[A-Za-z]+|[.!?:;|]")
@@ -46,8 +46,8 @@ _VOWELS = "aeiou"
 Phrase = tuple[str, ...]
 
 
-class Place(StrEnum):
-    """Where a word is forbidden."""
+class TextKind(StrEnum):
+    """The texts in which a word is retired."""
 
     IDENTIFIER = "identifier"
     PROSE = "prose"
@@ -63,31 +63,31 @@ class RetiredWord:
 
     phrases: frozenset[Phrase]
     allowed: frozenset[Phrase]
-    place: Place
+    text_kind: TextKind
     replacement: str
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Parse `word+, !word in this phrase | place | replacement`; raises ValueError."""
+        """Parse `word+, !word in this phrase | where | replacement`; raises ValueError."""
         fields = [field.strip() for field in line.split("|")]
         if len(fields) not in (2, 3) or not fields[0]:
-            raise ValueError(f"expected `words | place | replacement`, not {line!r}")
+            raise ValueError(f"expected `words | where | replacement`, not {line!r}")
         forms = [form.strip() for form in fields[0].split(",")]
         retired = [form for form in forms if not form.startswith("!")]
         allowed = [form.removeprefix("!") for form in forms if form.startswith("!")]
         return cls(
             phrases=frozenset(phrase for form in retired for phrase in _phrases(form)),
             allowed=frozenset(phrase for form in allowed for phrase in _phrases(form)),
-            place=Place(fields[1]),
+            text_kind=TextKind(fields[1]),
             replacement=fields[2] if len(fields) == 3 else "",  # noqa: PLR2004 - see above
         )
 
 
 class WordList:
-    """The retired words of one place, ready to search for."""
+    """The retired words of names or of prose, ready to search for."""
 
-    def __init__(self, words: Iterable[RetiredWord], place: Place) -> None:
-        selected = [word for word in words if word.place in (place, Place.BOTH)]
+    def __init__(self, words: Iterable[RetiredWord], text_kind: TextKind) -> None:
+        selected = [word for word in words if word.text_kind in (text_kind, TextKind.BOTH)]
         self._replacements = {
             phrase: word.replacement for word in selected for phrase in word.phrases
         }
@@ -112,7 +112,7 @@ def read_word_list(text: str) -> tuple[RetiredWord, ...]:
 
 
 def read_published_texts(folder: Path) -> frozenset[str]:
-    """Return the names and descriptions of all schemas in a folder; they are no code to check."""
+    """Return the names and descriptions of all schemas in a folder; they are not code to check."""
 
     def find_texts(value: object) -> Iterator[str]:
         if isinstance(value, dict):
@@ -133,14 +133,14 @@ def find_retired_words(
 
     Names and docstrings that are `published` in a schema are left out.
     """
-    identifiers = WordList(words, Place.IDENTIFIER)
+    identifiers = WordList(words, TextKind.IDENTIFIER)
     for name in source.names():
         if name.text in published:
             continue
         split = [word.lower() for word in _IDENTIFIER_WORD.findall(name.text)]
         for _, phrase, replacement in identifiers.find(split):
             yield f"{source.path}:{name.line}: {_describe(phrase, replacement)} (in {name.text})"
-    prose_words = WordList(words, Place.PROSE)
+    prose_words = WordList(words, TextKind.PROSE)
     for prose in source.prose():
         if _join_lines(prose.text) in published:
             continue
@@ -152,7 +152,7 @@ def find_retired_words(
 def find_retired_words_in_text(name: str, text: str, words: Sequence[RetiredWord]) -> Iterator[str]:
     """Yield a message for each retired word in a text for users; code in backticks is left out."""
     lines, split = _split_prose(Prose(text=text, line=1))
-    for position, phrase, replacement in WordList(words, Place.PROSE).find(split):
+    for position, phrase, replacement in WordList(words, TextKind.PROSE).find(split):
         yield f"{name}:{lines[position]}: {_describe(phrase, replacement)}"
 
 

@@ -23,12 +23,12 @@ FILES = (
 """Patterns of the files, relative to the repository; golden files have the expected output."""
 
 _GOLDEN_HEADER = re.compile(r"^(=== test_.* ===|\[.*\])$", re.MULTILINE)
-"""Headers of sections in golden files: names of tests and cases, which no user reads."""
+"""Headers of sections in golden files: names of tests and cases, which users do not read."""
 _CODE_FENCE = re.compile(r"^ *```\w*$", re.MULTILINE)
 
 
 def read_user_texts(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of each file, without lines that are no text for users.
+    """Yield the path and text of each file, without lines that are not text for users.
 
     These lines are empty, so that line numbers are those of the file.
     """

@@ -2,7 +2,7 @@
 
 Run `make pictures`. Needs Chromium, pngquant, npm (for GitHub's style sheets) and the packages of
 tests/requirements.txt. Arguments are names of situations, such as `plan`, to take only those. Fails
-if one of the reports, or of those that the tests expect, scrolls sideways.
+if a report, also one of the tests' golden files, scrolls sideways.
 """
 
 import io
@@ -78,7 +78,7 @@ def _read_until_closed(terminal: int) -> Iterator[bytes]:
 def check_reports(browser: Browser, pages: PageRenderer) -> None:
     """Raise WidePageError if a report of the tests scrolls sideways on a phone.
 
-    Left out are simulations, which only commands show, and names made to do damage.
+    Simulations, which only commands show, and reports with hostile names are left out.
     """
     width, _ = WIDTHS["-phone"]
     for path in sorted((ROOT / "tests" / "unit" / "report" / "goldens").glob("*.md")):

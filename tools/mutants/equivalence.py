@@ -1,4 +1,4 @@
-"""The list of mutants that change nothing that matters, each with the reason."""
+"""The list of mutants that change no behavior that matters, each with the reason."""
 
 from collections.abc import Iterator
 from pathlib import Path

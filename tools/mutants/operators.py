@@ -1,4 +1,4 @@
-"""Mutants of a module: those of mutmut, and changes of conditions that mutmut does not make.
+"""Mutants of a module: mutmut's, and changes of conditions that mutmut does not make.
 
 mutmut itself changes neither properties nor module-level code, and the decision to delete is a
 property. So only its operators are used, on every expression of a module.
@@ -40,14 +40,14 @@ class Mutant:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What identifies the mutant when lines above it change."""
+        """The mutant's identity, which does not depend on line numbers."""
         return self.path, self.function, self.before, self.after
 
 
 def make_mutants(path: str, source: str) -> Iterator[Mutant]:
     """Yield every mutant of a module, in the order of its lines, each change once."""
     module = cst.parse_module(source)
-    seen = {source}
+    sources = {source}
     end = 0
     for statement in module.body:
         text = module.code_for_node(statement)
@@ -57,8 +57,8 @@ def make_mutants(path: str, source: str) -> Iterator[Mutant]:
             for mutated in _mutate(node):
                 changed = module.code_for_node(statement.deep_replace(node, mutated))
                 code = f"{source[:start]}{changed}{source[end:]}"
-                if code not in seen:
-                    seen.add(code)
+                if code not in sources:
+                    sources.add(code)
                     before, after = _changed_lines(source, code)
                     yield Mutant(
                         path=path,
@@ -123,7 +123,7 @@ def _has_pointless_argument(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
 
 
 def _mutate_condition(node: cst.CSTNode) -> Iterable[cst.CSTNode]:
-    """Yield negated conditions, filters that are left out, and half of each `and` and `or`."""
+    """Yield negated conditions, comprehensions without filters, and each side of `and` and `or`."""
     if isinstance(node, cst.If | cst.While | cst.CompIf):
         yield node.with_changes(test=_negate(node.test))
     if isinstance(node, cst.CompFor) and node.ifs:

@@ -48,7 +48,7 @@ settings.register_profile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TestRecord:
-    """How long a test took without a mutant, and which functions it called: path and name."""
+    """The time of a test without a mutant, and the functions that it called: path and name."""
 
     seconds: float
     calls: frozenset[tuple[str, str]]
@@ -91,7 +91,7 @@ def _module_name(path: str) -> str:
 
 
 def import_libraries(tests: Sequence[str]) -> None:
-    """Import what the tests import, then forget the modules that may be mutated or use those."""
+    """Import what the tests import, then unload the modules that may be mutated or use those."""
     with redirect_stdout(StringIO()):
         pytest.main([*_OPTIONS, "--collect-only", "-qqq", *tests])
     for name in list(sys.modules):
@@ -135,7 +135,7 @@ class TestProcess:
         return bool(exit_code)
 
     def close(self) -> None:
-        """Let the process end."""
+        """Close the connection: the process then ends."""
         self._connection.close()
 
 
@@ -182,7 +182,7 @@ class _TimeLimits:
             setitimer(ITIMER_REAL, _MIN_SECONDS + seconds)
 
     def _seconds_of(self, nodeid: str) -> float:
-        """Return a test's time; that of the slowest for a test that has another name since.
+        """Return a test's time, or the longest time for a test whose name has changed.
 
         A mutated constant can be a parameter of a test, and so a part of its name.
         """

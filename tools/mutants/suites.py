@@ -1,4 +1,4 @@
-"""What is mutated, and the tests that must detect it."""
+"""The mutated modules, and the tests that must detect their mutants."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
