@@ -155,8 +155,8 @@ class RestoreProber:
                 return ()
         except AccessError as exc:
             return (f"It is unknown whether {self._url} was removed: {exc.message}",)
-        left = pluralize(left_count, "version") if left_count else "1 object"
-        return (f"{self._url} could not be removed ({left} left): {problem}",)
+        remaining = pluralize(left_count, "version") if left_count else "1 object"
+        return (f"{self._url} could not be removed ({remaining} left): {problem}",)
 
 
 def _make_key_check(bucket: str, key: str) -> Callable[..., None]:

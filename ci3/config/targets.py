@@ -125,16 +125,16 @@ def _refuse_shared_folders(
     A lifecycle rule for a deployment of one target is removed by the other one.
     """
     for indexes in _group_by_location(targets).values():
-        for index, other in combinations(indexes, 2):
-            where = f"{location}{labels[index]} and {labels[other]} use the same folder"
-            matches = [targets[index].match, targets[other].match]
+        for first, second in combinations(indexes, 2):
+            where = f"{location}{labels[first]} and {labels[second]} use the same folder"
+            matches = [targets[first].match, targets[second].match]
             if None in matches or matches[0] == matches[1]:
                 raise SettingsError(
                     where,
                     "Remove one of them, change its bucket or prefix, or set a different match in "
                     "each, so that no folder matches both.",
                 )
-            engines = {targets[index].engine, targets[other].engine}
+            engines = {targets[first].engine, targets[second].engine}
             if engines != {Engine.DIRECT}:
                 raise SettingsError(
                     f"{where}, and one of them does not have engine: direct",

@@ -138,9 +138,9 @@ class GitHubTransport:
         `before_request` is called before each request and may raise to stop.
         """
         next_url: str | None = self._page_url(path, query, 1)
-        seen: set[str] = set()
+        read_urls: set[str] = set()
         while next_url is not None:
-            seen.add(next_url)
+            read_urls.add(next_url)
             before_request()
             response = self._send("GET", next_url)
             page = tuple(read_objects(response))
@@ -148,8 +148,8 @@ class GitHubTransport:
             next_url = self._find_next_url(response)
             if next_url is None and len(page) >= PAGE_SIZE:
                 # A proxy may have removed the link: a full page need not be the last.
-                next_url = self._page_url(path, query, len(seen) + 1)
-            if next_url in seen:
+                next_url = self._page_url(path, query, len(read_urls) + 1)
+            if next_url in read_urls:
                 raise make_response_error(response, "its next page was already read")
 
     def _page_url(self, path: str, query: Mapping[str, str], number: int) -> str:

@@ -114,11 +114,11 @@ class Runner:
         """End the group that was begun last."""
         issue("endgroup")
 
-    def _warn_once(self, what: str, exc: OSError) -> None:
+    def _warn_once(self, file_kind: str, exc: OSError) -> None:
         """Warn, once, that a file of the runner cannot be written: no reason to stop."""
         if not self._has_warned:
             self._has_warned = True
-            self.add_warning(f"the {what} of this step cannot be written: {exc.strerror}")
+            self.add_warning(f"the {file_kind} of this step cannot be written: {exc.strerror}")
 
 
 def _truncate(message: str) -> str:

@@ -144,8 +144,8 @@ def combine_references(references: Iterable[Reference]) -> tuple[Reference, ...]
     """Return one reference for each subject, without empty ones."""
     combined: list[Reference] = []
     for reference in references:
-        same = [other for other in combined if other.is_same_subject(reference)]
-        combined = [other for other in combined if other not in same]
+        same = [earlier for earlier in combined if earlier.is_same_subject(reference)]
+        combined = [earlier for earlier in combined if earlier not in same]
         combined.append(reduce(Reference.combine_with, [*same, reference]))
     return tuple(reference for reference in combined if reference != Reference())
 
@@ -178,8 +178,8 @@ def _find_references_after_close(
         replace(reference, is_closed=number is not None and reference.pull_request == number)
         for reference in references
     )
-    found = (reference for reference in (own, *closed) if reference != Reference())
-    return tuple(dict.fromkeys(found))
+    nonempty = (reference for reference in (own, *closed) if reference != Reference())
+    return tuple(dict.fromkeys(nonempty))
 
 
 def _find_pull_requests(event: object) -> Iterator[Reference]:

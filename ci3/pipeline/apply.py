@@ -166,9 +166,12 @@ class ApprovedDeletion:
             for decision in by_rule
             if decision.deployment.name in expiring_names
         ]
-        gone = [*(deployment.prefix for deployment in deleted.fully_deleted), *self.gone_prefixes]
-        aborted = uploads.abort(self._writer, [*gone, *expiring])
-        stop_reason = self._end_journal(deleted.stop_reason, gone)
+        removed_prefixes = [
+            *(deployment.prefix for deployment in deleted.fully_deleted),
+            *self.gone_prefixes,
+        ]
+        aborted = uploads.abort(self._writer, [*removed_prefixes, *expiring])
+        stop_reason = self._end_journal(deleted.stop_reason, removed_prefixes)
         return replace(
             self._make_result((*expired.results, *deleted.results), stop_reason),
             guard=guard,

@@ -125,11 +125,11 @@ def _build_policy_record(replay: PolicySimulation) -> dict[str, object]:
         "possible_states": simulation.possible_state_count,
         "sizes_are_lower_bounds": simulation.has_partial_listings,
         "first_deletion_at": next(
-            (format_timestamp(moment.at) for moment in simulation.steady_states), None
+            (format_timestamp(state.at) for state in simulation.steady_states), None
         ),
         "mean": _summarize(simulation.mean),
         "maximum": _summarize(simulation.maximum),
-        "states": [_build_record(moment) for moment in simulation.states],
+        "states": [_build_record(state) for state in simulation.states],
     }
 
 
@@ -138,17 +138,17 @@ def _summarize(aggregate: Callable[[Callable[[SimulatedState], float]], float]) 
     return {name: aggregate(attrgetter(name)) for name in names}
 
 
-def _build_record(moment: SimulatedState) -> dict[str, str | float]:
+def _build_record(state: SimulatedState) -> dict[str, str | float]:
     return {
-        "at": format_timestamp(moment.at),
-        "kept_count": moment.kept_count,
-        "kept_bytes": moment.kept_bytes,
-        "deleted_count": moment.deleted_count,
-        "deleted_complete_count": moment.deleted_complete_count,
-        "rollback_count": moment.rollback_count,
-        "rollback_window_seconds": moment.rollback_window.total_seconds(),
-        "without_cleanup_count": moment.without_cleanup_count,
-        "without_cleanup_bytes": moment.without_cleanup_bytes,
+        "at": format_timestamp(state.at),
+        "kept_count": state.kept_count,
+        "kept_bytes": state.kept_bytes,
+        "deleted_count": state.deleted_count,
+        "deleted_complete_count": state.deleted_complete_count,
+        "rollback_count": state.rollback_count,
+        "rollback_window_seconds": state.rollback_window.total_seconds(),
+        "without_cleanup_count": state.without_cleanup_count,
+        "without_cleanup_bytes": state.without_cleanup_bytes,
     }
 
 
@@ -184,7 +184,7 @@ def _describe_effect(simulation: Simulation) -> str:
         return f"deleted {deleted}: {last_moment.kept_count:,} kept{amount}. {reach}"
     effect = f"deleted {pluralize(simulation.deleted_count, 'deployment')}"
     if is_sized:
-        mean = format_size(round(simulation.mean(lambda moment: moment.kept_bytes)))
+        mean = format_size(round(simulation.mean(lambda state: state.kept_bytes)))
         full_mean = format_size(round(simulation.mean(lambda state: state.without_cleanup_bytes)))
         effect += f" and stored {mean} on average instead of {full_mean}"
     return f"{effect}. {_describe_steady_states(steady_states, simulation.duration)}"
@@ -251,7 +251,7 @@ def _list_notes(replays: Sequence[PolicySimulation]) -> list[str]:
 
 
 def _build_charts(replays: Sequence[PolicySimulation]) -> list[Chart]:
-    """Return the charts; none if a replay has no moments or all have a single moment."""
+    """Return the charts; none if a replay has no states or all have a single state."""
     simulations = [replay.simulation for replay in replays]
     if not all(simulation.states for simulation in simulations) or not any(
         simulation.duration for simulation in simulations
@@ -261,14 +261,14 @@ def _build_charts(replays: Sequence[PolicySimulation]) -> list[Chart]:
         title="Deployments kept",
         unit="deployments",
         scale=1,
-        series=_build_series(simulations, lambda moment: moment.kept_count),
+        series=_build_series(simulations, lambda state: state.kept_count),
         format_value=lambda value: f"{value:,.0f}",
     )
     window = Chart(
         title="Rollback window in days",
         unit="days",
         scale=1,
-        series=_build_series(simulations, lambda moment: moment.rollback_window / _DAY),
+        series=_build_series(simulations, lambda state: state.rollback_window / _DAY),
         is_minimum=True,
         format_value=_format_tenths,
     )
@@ -278,13 +278,13 @@ def _build_charts(replays: Sequence[PolicySimulation]) -> list[Chart]:
 
 
 def _build_storage_chart(simulations: Sequence[Simulation]) -> Chart:
-    maximum = max(moment.kept_bytes for simulation in simulations for moment in simulation.states)
+    maximum = max(state.kept_bytes for simulation in simulations for state in simulation.states)
     power = min((len(str(maximum)) - 1) // 3, len(_UNITS) - 1)
     return Chart(
         title="Storage",
         unit=_UNITS[power],
         scale=1000.0**power,
-        series=_build_series(simulations, lambda moment: moment.kept_bytes),
+        series=_build_series(simulations, lambda state: state.kept_bytes),
         format_value=lambda value: format_size(round(value)) if value else "0",
     )
 
@@ -293,7 +293,7 @@ def _build_series(
     simulations: Sequence[Simulation], measure: Callable[[SimulatedState], float]
 ) -> list[Points]:
     return [
-        [(moment.at, measure(moment)) for moment in simulation.states] for simulation in simulations
+        [(state.at, measure(state)) for state in simulation.states] for simulation in simulations
     ]
 
 

@@ -135,20 +135,20 @@ class DeleteRequests:
         outcomes: dict[DeleteKey, KeyOutcome] = {}
         if is_conditional:
             outcomes = dict.fromkeys(_find_without_etag(batch), _NO_ETAG)
-        sent = [key for key in batch if key not in outcomes]
-        if not sent:
+        sent_keys = [key for key in batch if key not in outcomes]
+        if not sent_keys:
             return outcomes
         try:
-            response = self._delete_objects(sent, is_conditional=is_conditional)
+            response = self._delete_objects(sent_keys, is_conditional=is_conditional)
         except botocore.exceptions.ClientError as exc:
             if self._is_bulk_delete_missing(exc, is_probe=is_probe):
                 self.has_bulk_delete = False
                 return outcomes
-            return outcomes | dict.fromkeys(sent, outcome_from_error(exc, is_single_key=False))
+            return outcomes | dict.fromkeys(sent_keys, outcome_from_error(exc, is_single_key=False))
         except NO_RESPONSE_ERRORS as exc:
-            return outcomes | dict.fromkeys(sent, outcome_without_response(exc))
+            return outcomes | dict.fromkeys(sent_keys, outcome_without_response(exc))
         self._has_batch_succeeded = True
-        return outcomes | _parse_response(sent, response)
+        return outcomes | _parse_response(sent_keys, response)
 
     def delete_single(self, key: DeleteKey, *, is_conditional: bool) -> KeyOutcome:
         """Delete in a single request, with the key in the URL; see `delete_batch`."""
@@ -258,25 +258,25 @@ def _requires_md5(exc: botocore.exceptions.ClientError) -> bool:
 
 
 def _parse_response(
-    sent: Sequence[DeleteKey], response: "DeleteObjectsOutputTypeDef"
+    sent_keys: Sequence[DeleteKey], response: "DeleteObjectsOutputTypeDef"
 ) -> dict[DeleteKey, KeyOutcome]:
     """Return the outcome of each sent key.
 
     Keys that are not in the response are unknown; an error takes precedence over "deleted". If the
     response names a key that was not sent, the server changes keys: each outcome stops the run.
     """
-    current_keys = {key.key: key for key in sent if not key.version_id}
+    current_keys = {key.key: key for key in sent_keys if not key.version_id}
     deleted = get_deleted(response)
     is_plain = (
-        len(current_keys) == len(sent)
+        len(current_keys) == len(sent_keys)
         and not any(deleted.marker_ids)
         and not response.get("Errors")
     )
     if is_plain and deleted.keys == [*current_keys]:
-        return dict.fromkeys(sent, DELETED)
-    outcomes = dict.fromkeys(sent, _NOT_IN_RESPONSE)
-    version_keys = {(key.key, key.version_id): key for key in sent if key.version_id}
-    sent_names = {key.key for key in sent}
+        return dict.fromkeys(sent_keys, DELETED)
+    outcomes = dict.fromkeys(sent_keys, _NOT_IN_RESPONSE)
+    version_keys = {(key.key, key.version_id): key for key in sent_keys if key.version_id}
+    sent_names = {key.key for key in sent_keys}
     unsent: list[str] = []
     for name, version_id, marker_id in zip(
         deleted.keys, deleted.version_ids, deleted.marker_ids, strict=True
@@ -292,7 +292,7 @@ def _parse_response(
         version_id = _get_version(error.get("VersionId", ""), "")
         exact_key = current_keys.get(name) or version_keys.get((name, version_id))
         # Some servers omit the version in an error: it then concerns all versions of the key.
-        keys = (exact_key,) if exact_key else _find_all_versions(error, sent)
+        keys = (exact_key,) if exact_key else _find_all_versions(error, sent_keys)
         for key in keys:
             outcomes[key] = outcome_from_code(error.get("Code", ""), error.get("Message", ""))
         if name and name not in sent_names:
@@ -329,10 +329,10 @@ def _deleted_with_marker(marker_id: str) -> KeyOutcome:
     return KeyOutcome(outcome=ObjectOutcome.DELETED, marker_version_id=marker_id)
 
 
-def _find_all_versions(error: Mapping[str, Any], sent: Sequence[DeleteKey]) -> list[DeleteKey]:
+def _find_all_versions(error: Mapping[str, Any], sent_keys: Sequence[DeleteKey]) -> list[DeleteKey]:
     if error.get("VersionId"):
         return []
-    return [key for key in sent if key.key == error.get("Key")]
+    return [key for key in sent_keys if key.key == error.get("Key")]
 
 
 def _changed_to_unknown(outcome: KeyOutcome) -> KeyOutcome:

@@ -45,6 +45,6 @@ def _shorten(name: str, shared_length: int) -> str:
     return name[:length] if length <= match.start("hash") + _MAX_HASH_LENGTH else name
 
 
-def _count_shared(name: str, other: str) -> int:
-    pairs = zip(name, other, strict=False)
+def _count_shared(first: str, second: str) -> int:
+    pairs = zip(first, second, strict=False)
     return len([*takewhile(lambda pair: pair[0] == pair[1], pairs)])

@@ -95,8 +95,8 @@ def parse_names(
     parts_by_name = {name: tuple(split_name(name)) for name in names}
     hash_lengths: dict[tuple[str, int], set[int]] = {}
     for name in parts_by_name:
-        for place, length in _find_hashes(name):
-            hash_lengths.setdefault(place, set()).add(length)
+        for position, length in _find_hashes(name):
+            hash_lengths.setdefault(position, set()).add(length)
     return {
         name: _build(name, parts, hash_lengths, are_pull_requests=are_pull_requests)
         for name, parts in parts_by_name.items()
@@ -104,7 +104,7 @@ def parse_names(
 
 
 def _find_hashes(name: str) -> Iterator[tuple[tuple[str, int], int]]:
-    """Yield the place of each hash that has a letter, as shape and index, and its length."""
+    """Yield the position of each hash that has a letter, as shape and index, and its length."""
     if _is_hash(name):
         yield ("#", 0), len(name)
         return

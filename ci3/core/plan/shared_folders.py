@@ -30,9 +30,9 @@ def find_overlap(plans: Sequence[Plan]) -> tuple[int, int] | None:
     indexes_by_folder = _group_by_folder(plans)
     for inner, plan in enumerate(plans):
         same_folder = indexes_by_folder[plan.target.folder_id]
-        for other in same_folder:
-            if other > inner and not ("match" in plan.policy and "match" in plans[other].policy):
-                return inner, other
+        for index in same_folder:
+            if index > inner and not ("match" in plan.policy and "match" in plans[index].policy):
+                return inner, index
         names = plan.target.prefix.split("/")[:-1]
         for depth, name in enumerate(names):
             parent = "".join(f"{part}/" for part in names[:depth])
@@ -81,8 +81,8 @@ def _add_refusal(
     for other_index in indexes_of_folder:
         if other_index == index:
             continue
-        other = plans[other_index]
-        if shared := sorted(names & _collect_names(other)):
+        other_plan = plans[other_index]
+        if shared := sorted(names & _collect_names(other_plan)):
             message = (
                 f"Targets {index + 1} and {other_index + 1} both match {join_names(shared)}. "
                 "Change one match so that each folder matches only one of them"

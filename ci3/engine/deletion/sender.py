@@ -281,16 +281,16 @@ class Sender(ABC, Generic[Entry, Identity]):
             return not is_stopped and self._is_fresh(oldest_at)
 
         try:
-            sent = self._request(entries, may_continue)
+            new_outcomes = self._request(entries, may_continue)
         except Exception as exc:  # noqa: BLE001 - S3 may have received the request
-            sent = all_unknown(map(self._identify, entries), exc)
-        outcomes |= sent
-        if any(outcome.is_throttled for outcome in distinct_outcomes(sent.values())):
+            new_outcomes = all_unknown(map(self._identify, entries), exc)
+        outcomes |= new_outcomes
+        if any(outcome.is_throttled for outcome in distinct_outcomes(new_outcomes.values())):
             self._limiter.on_throttle()
         else:
             self._limiter.on_success()
-        self._stop_if_required(sent)
-        return [rest for part in parts for rest in self._without(part, sent)]
+        self._stop_if_required(new_outcomes)
+        return [rest for part in parts for rest in self._without(part, new_outcomes)]
 
     def _without(
         self, part: BatchPart[Entry], outcomes: Mapping[Identity, KeyOutcome]

@@ -30,7 +30,7 @@ def describe_verdict(
     outcome = find_worst_outcome(target_results)
     facts = _list_facts(outcome, target_results, is_run_blocked=is_run_blocked)
     summary = " · ".join(facts)
-    found = sum(target_result.plan.totals.found for target_result in target_results)
+    deployment_count = sum(target_result.plan.totals.found for target_result in target_results)
     to_delete = sum(target_result.plan.totals.delete for target_result in target_results)
     match outcome:
         case RunOutcome.REFUSED:
@@ -47,7 +47,7 @@ def describe_verdict(
             result = _describe_deleted(target_results)
         case RunOutcome.PLANNED:
             glyph, subject = "⏸️" if is_run_blocked else "🧹", "Cleanup plan for"
-            result = f"{to_delete:,} of {pluralize(found, 'deployment')} to delete"
+            result = f"{to_delete:,} of {pluralize(deployment_count, 'deployment')} to delete"
     return Verdict(glyph=glyph, subject=subject, result=result, summary=summary)
 
 
@@ -68,7 +68,7 @@ def _list_facts(
 ) -> Iterator[str]:
     """Yield the facts of the second line, the most important first."""
     plans = [target_result.plan for target_result in target_results]
-    found = sum(plan.totals.found for plan in plans)
+    deployment_count = sum(plan.totals.found for plan in plans)
     to_delete = sum(plan.totals.delete for plan in plans)
     match outcome:
         case RunOutcome.PLANNED if is_run_blocked:
@@ -76,13 +76,15 @@ def _list_facts(
         case RunOutcome.PLANNED:
             yield f"Dry run, nothing was deleted. {_describe_bytes(plans)}"
         case RunOutcome.REFUSED if to_delete:
-            yield f"{to_delete:,} of {pluralize(found, 'deployment')} would be deleted"
+            yield f"{to_delete:,} of {pluralize(deployment_count, 'deployment')} would be deleted"
         case RunOutcome.STALE_PLAN:
             yield _describe_stale(target_results)
         case RunOutcome.APPLIED | RunOutcome.PARTIAL | RunOutcome.FAILED:
             yield from _describe_result(target_results)
         case _:
-            yield pluralize(found, "deployment") if found else "No deployments"
+            yield (
+                pluralize(deployment_count, "deployment") if deployment_count else "No deployments"
+            )
     rules = {_describe_rules(plan) for plan in plans}
     if len(rules) == 1:
         yield f"{rules.pop()}{' of each target' if len(plans) > 1 else ''}"
