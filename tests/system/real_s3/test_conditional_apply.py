@@ -17,7 +17,7 @@ DELETE = r"\?delete"
 
 
 @pytest.fixture
-def proxied(seaweedfs, monkeypatch):
+def proxy(seaweedfs, monkeypatch):
     """Return a proxy for the server that can act between two requests."""
     for name, value in seaweedfs.environ().items():
         monkeypatch.setenv(name, value)
@@ -48,16 +48,16 @@ def run_cleanup(proxy, bucket: str, *, days_later: int = 0) -> CleanupRun:
     return CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))
 
 
-def test_object_overwritten_after_the_last_listing_survives(seaweedfs, proxied):
+def test_object_overwritten_after_the_last_listing_survives(seaweedfs, proxy):
     new_body = b"deployed again"
-    proxied.call_before(
+    proxy.call_before(
         "POST",
         DELETE,
         lambda: seaweedfs.client.put_object(Bucket="conditional", Key="v1/b", Body=new_body),
         nth=1,
     )
 
-    run = run_cleanup(proxied, "conditional")
+    run = run_cleanup(proxy, "conditional")
 
     assert run.exit_code == 3
     assert run.result.guard.guard is DeleteGuard.ETAG
@@ -68,10 +68,10 @@ def test_object_overwritten_after_the_last_listing_survives(seaweedfs, proxied):
     assert {key.partition("/")[0] for key in remaining} == {"v1", "v3"}
 
 
-def test_lost_response_of_a_conditional_delete_is_not_a_failure(seaweedfs, proxied):
-    proxied.drop("POST", DELETE, nth=1)
+def test_lost_response_of_a_conditional_delete_is_not_a_failure(seaweedfs, proxy):
+    proxy.drop("POST", DELETE, nth=1)
 
-    run = run_cleanup(proxied, "conditional-lost")
+    run = run_cleanup(proxy, "conditional-lost")
 
     assert run.exit_code == 0
     outcomes = {outcome for deployment in run.result.deployments for outcome in deployment.counts}
@@ -79,12 +79,12 @@ def test_lost_response_of_a_conditional_delete_is_not_a_failure(seaweedfs, proxi
     assert {key.partition("/")[0] for key in seaweedfs.content("conditional-lost")} == {"v3"}
 
 
-def test_unfinished_upload_is_aborted_and_counted(seaweedfs, proxied):
+def test_unfinished_upload_is_aborted_and_counted(seaweedfs, proxy):
     create_upload = seaweedfs.client.create_multipart_upload
     for key in ("v1/big", "v2/big", "v3/big", "elsewhere/big"):
         create_upload(Bucket="uploads", Key=key)
 
-    run = run_cleanup(proxied, "uploads", days_later=2)  # uploads of the last day are not aborted
+    run = run_cleanup(proxy, "uploads", days_later=2)  # uploads of the last day are not aborted
 
     assert run.exit_code == 0
     assert (run.result.uploads_aborted, run.result.uploads_problem) == (2, "")
@@ -92,10 +92,10 @@ def test_unfinished_upload_is_aborted_and_counted(seaweedfs, proxied):
     assert {upload["Key"] for upload in remaining} == {"v3/big", "elsewhere/big"}
 
 
-def test_journal_of_a_versioned_bucket_names_the_versions_that_it_hides(seaweedfs, proxied):
+def test_journal_of_a_versioned_bucket_names_the_versions_that_it_hides(seaweedfs, proxy):
     before = seaweedfs.client.list_object_versions(Bucket="versioned-journal")["Versions"]
 
-    run = run_cleanup(proxied, "versioned-journal")
+    run = run_cleanup(proxy, "versioned-journal")
 
     assert run.exit_code == 0
     intents = read_intents(read_records("journal.jsonl"))

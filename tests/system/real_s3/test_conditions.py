@@ -17,7 +17,7 @@ VERSIONINGS = [Versioning.DISABLED, Versioning.ENABLED]
 
 @pytest.fixture
 def make_bucket(seaweedfs, monkeypatch):
-    """Return a function that makes a bucket and its reader, with other credentials if objects."""
+    """Return a function that makes a bucket and its reader, with other credentials if given."""
 
     def make(versioning=Versioning.DISABLED, credentials=ADMIN):
         for name, value in seaweedfs.environ(credentials).items():
@@ -63,7 +63,7 @@ def test_batch_deletes_unchanged_objects_and_leaves_changed_ones(
 
     outcomes = open_probed_writer(reader, versioning).delete_objects(objects)
 
-    # A single delete of a missing key on this server fails its condition: unknown, not absent.
+    # This server also fails the condition for a missing key, so that a changed key is unknown.
     assert [outcomes[s3_object.key].outcome for s3_object in objects] == [
         "deleted",
         "unknown",

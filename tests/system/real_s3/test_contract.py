@@ -30,7 +30,7 @@ ONLY_IN_MEMORY = {
 
 @dataclass(frozen=True, kw_only=True)
 class ServerBucket:
-    """A new bucket on entry of the servers, and a boto3 client for it."""
+    """A new bucket on one of the servers, and a boto3 client for it."""
 
     client: object
     name: str

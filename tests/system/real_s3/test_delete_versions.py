@@ -45,7 +45,7 @@ def buckets(seaweedfs: SeaweedFS) -> SeaweedFS:
 
 
 @pytest.fixture
-def proxied(buckets, monkeypatch):
+def proxy(buckets, monkeypatch):
     """Return a proxy for the server that can act between two requests."""
     for name, value in buckets.environ().items():
         monkeypatch.setenv(name, value)
@@ -87,14 +87,14 @@ def run_cleanup(proxy: FaultProxy, bucket: str, act_after_plan=lambda: None) -> 
 
 
 @pytest.mark.parametrize("bucket", ["final", "final-null", "final-suspended"])
-def test_all_versions_of_a_deleted_deployment_and_no_others_are_deleted(buckets, proxied, bucket):
+def test_all_versions_of_a_deleted_deployment_and_no_others_are_deleted(buckets, proxy, bucket):
     before = list_versions(buckets, bucket)
     deleted = {
         version: details for version, details in before.items() if version[0].startswith("old/")
     }
     assert len(deleted) >= len(OLD) + 3
 
-    run = run_cleanup(proxied, bucket)
+    run = run_cleanup(proxy, bucket)
 
     assert run.exit_code == 0, run.result
     remaining = {version: details for version, details in before.items() if version not in deleted}
@@ -105,18 +105,18 @@ def test_all_versions_of_a_deleted_deployment_and_no_others_are_deleted(buckets,
     assert any(version_id == "null" for _, version_id in deleted) is (bucket != "final")
 
 
-def test_outcomes_of_lost_responses_are_resolved(buckets, proxied):
-    proxied.drop("POST", DELETE, nth=1)
-    proxied.drop("POST", DELETE, nth=3)
+def test_outcomes_of_lost_responses_are_resolved(buckets, proxy):
+    proxy.drop("POST", DELETE, nth=1)
+    proxy.drop("POST", DELETE, nth=3)
 
-    run = run_cleanup(proxied, "final-lost")
+    run = run_cleanup(proxy, "final-lost")
 
     assert run.exit_code == 0, run.result
     assert set(run.counts("old")) <= {"deleted", "absent"}
     assert not any(key.startswith("old/") for key, _ in list_versions(buckets, "final-lost"))
 
 
-def test_version_uploaded_between_listing_and_request_survives(buckets, proxied):
+def test_version_uploaded_between_listing_and_request_survives(buckets, proxy):
     new_version_ids = []
 
     def upload():
@@ -128,9 +128,9 @@ def test_version_uploaded_between_listing_and_request_survives(buckets, proxied)
         for (key, version_id), (is_latest, _) in list_versions(buckets, "final-between").items()
         if key.startswith("old/") and is_latest and key != "old/removed"
     }
-    proxied.call_before("POST", DELETE, upload, nth=1)
+    proxy.call_before("POST", DELETE, upload, nth=1)
 
-    run = run_cleanup(proxied, "final-between")
+    run = run_cleanup(proxy, "final-between")
 
     assert run.exit_code == 3
     remaining = {
@@ -142,22 +142,22 @@ def test_version_uploaded_between_listing_and_request_survives(buckets, proxied)
     assert not run.result_of("old").is_fully_deleted
 
 
-def test_deployment_changed_after_the_plan_is_kept_completely(buckets, proxied):
+def test_deployment_changed_after_the_plan_is_kept_completely(buckets, proxy):
     before = list_versions(buckets, "final-again")
 
     def deploy():
         buckets.client.put_object(Bucket="final-again", Key="old/é", Body="é".encode())
 
-    run = run_cleanup(proxied, "final-again", deploy)
+    run = run_cleanup(proxy, "final-again", deploy)
 
     assert run.exit_code == 3
     assert run.counts("old").keys() == {"changed"}
     assert before.keys() < list_versions(buckets, "final-again").keys()
-    assert proxied.deletions == []
+    assert proxy.deletions == []
 
 
-def test_locked_version_is_denied_and_the_version_above_it_is_kept(buckets, proxied):
-    context = make_context(_ProxiedBucket(LOCKED, proxied), delete_versions="true")
+def test_locked_version_is_denied_and_the_version_above_it_is_kept(buckets, proxy):
+    context = make_context(_ProxiedBucket(LOCKED, proxy), delete_versions="true")
     reader = context.open_bucket()
     plan = context.make_plan(reader)
     run = CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))

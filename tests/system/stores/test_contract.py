@@ -139,7 +139,7 @@ def test_conditional_deletes_are_honored_or_reported_as_ignored(store, proxy):
         "POST",
         DELETE,
         lambda: server.client.put_object(Bucket="conditional", Key="v1/b", Body=b"new"),
-        nth=1 if guard is DeleteGuard.ETAG else 2,  # the first one probes
+        nth=1 if guard is DeleteGuard.ETAG else 2,  # the first request is a probe
     )
 
     context = make_context(SimpleNamespace(name="conditional", endpoint_url=proxy.url))

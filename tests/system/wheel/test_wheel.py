@@ -1,8 +1,8 @@
 """The package: its build is reproducible, and its wheel is complete.
 
-An editable install reads the source tree and would hide a package that the wheel lacks. The new
-environment has the distributions that the wheel's metadata requires, linked from this environment,
-and no other.
+An editable install reads the source tree and would hide a package that is missing in the wheel.
+The new environment has only the distributions that the wheel's metadata requires, linked from this
+environment.
 """
 
 import os
