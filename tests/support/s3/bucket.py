@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Bucket:
     """A bucket of an in-memory S3 whose objects can have any age.
 
-    `endpoint_url` is where clients reach it, and `proxy` is what they reach it through, if any.
+    Clients reach it at `endpoint_url`, through `proxy` if there is one.
     """
 
     def __init__(self, *, s3: MemoryS3, name: str, endpoint_url: str) -> None:
@@ -48,7 +48,7 @@ class Bucket:
         self._s3.delete(self._bucket, key)
 
     def set_page_size(self, count: int) -> None:
-        """Let listings have at most this many entries on a page."""
+        """Limit the pages of listings to this many entries."""
         self._bucket.page_size = count
 
     def enable_versioning(self) -> None:
@@ -59,7 +59,7 @@ class Bucket:
         self._bucket.locked_versions.add((key, self.current_versions()[key]))
 
     def begin_upload(self, key: str, *, days: float = 0) -> None:
-        """Begin a multipart upload, as of some days ago; less than 0 is in the future."""
+        """Begin a multipart upload some days ago; a negative number is in the future."""
         before = set(self._bucket.uploads)
         self._s3._begin_upload(self._bucket, key)
         for upload in set(self._bucket.uploads) - before:
@@ -121,7 +121,7 @@ class Bucket:
         return {"INPUT_BUCKET": self.name, "INPUT_ENDPOINT-URL": self.endpoint_url}
 
     def save_bucket(self) -> MemoryBucket:
-        """Return a copy of the bucket for `go_back`."""
+        """Return a copy of the bucket for `restore_bucket`."""
         return copy.deepcopy(self._bucket)
 
     def restore_bucket(self, saved: MemoryBucket) -> None:

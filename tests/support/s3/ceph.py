@@ -26,7 +26,7 @@ ACCESS_KEY, SECRET_KEY = "ceph-key", "ceph-secret"
 STEP_SECONDS = 30
 # The short intervals and the single shards bring the start from a minute to a few seconds.
 # ms_mon_client_mode: the gateway's default, secure, is impossible without authentication.
-# mon_data_avail: a monitor ends where the disk has less than 5 % free.
+# mon_data_avail: by default a monitor ends if less than 5 % of the disk is free.
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -85,7 +85,7 @@ rgw_dynamic_resharding = false
 
 @contextmanager
 def running_ceph() -> Iterator[LocalStore]:
-    """Run a cluster and its gateway; raises MissingProgramError where a program is missing."""
+    """Run a cluster and its gateway; raise MissingProgramError if a program is missing."""
     for program in PROGRAMS:
         find_program(program, "run tests/system/stores/install as root")
     output = subprocess.run(["radosgw", "--version"], check=True, capture_output=True, text=True)
@@ -101,7 +101,7 @@ def running_ceph() -> Iterator[LocalStore]:
 
 
 def _start(folder: Path, servers: ExitStack) -> str:
-    """Start the cluster; returns the gateway's address, or "" where a server has ended."""
+    """Start the cluster; return the gateway's address, or "" if a server has ended."""
     monitor_port, port = free_ports(2)
     fsid, osd_id = str(uuid.uuid4()), str(uuid.uuid4())
     configuration = CONFIGURATION.format(
@@ -139,9 +139,9 @@ _CONF = ("-c", "ceph.conf")
 
 
 def _run(folder: Path, *command: str) -> str:
-    run = subprocess.run(
+    completed = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=STEP_SECONDS, check=False
     )
-    if run.returncode:
-        raise AssertionError(f"{' '.join(command)}: {run.stdout}{run.stderr}")
-    return run.stdout
+    if completed.returncode:
+        raise AssertionError(f"{' '.join(command)}: {completed.stdout}{completed.stderr}")
+    return completed.stdout

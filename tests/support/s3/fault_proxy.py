@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ci3.constants import PROBE_KEY_PREFIX
 
-_NOT_PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "content-length", "host")
+_NOT_FORWARDED = ("connection", "keep-alive", "transfer-encoding", "content-length", "host")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,8 @@ class _Rule:
     late: bool = False
     match_count: int = 0
 
-    def matches(self, method: str, target: str, *, is_late: bool) -> bool:
-        if self.late and not is_late:
+    def matches(self, method: str, target: str, *, is_applying: bool) -> bool:
+        if self.late and not is_applying:
             return False
         if method != self.method or not self.pattern.search(target):
             return False
@@ -74,9 +74,9 @@ class _Rule:
 class FaultProxy:
     """Forwards requests to an S3, except those that match a rule; the last rule added wins.
 
-    Each rule names a method and a regular expression that is searched in path and query. Rules do
-    not apply to probes unless `spares_probes` is False. A `late` rule applies only while `is_late`
-    is True: after the plan was made, when the deletion starts.
+    Each rule has a method and a regular expression that is searched in path and query. Rules do
+    not apply to probes unless `ignores_probes` is False. A `late` rule applies only while
+    `is_applying` is True: after the plan was made.
     """
 
     def __init__(self, upstream: str | Callable[[Request], Answer]) -> None:
@@ -181,7 +181,7 @@ class FaultProxy:
                 matching = [
                     rule
                     for rule in self._rules
-                    if rule.matches(request.method, request.target, is_late=self.is_applying)
+                    if rule.matches(request.method, request.target, is_applying=self.is_applying)
                 ]
         rule = matching[0] if matching else None
         if rule is None:
@@ -203,20 +203,24 @@ class FaultProxy:
         return None if rule.drops_answer else answer
 
     def _refuse(self, request: Request, refused: Mapping[str, tuple[str, str]]) -> Answer:
-        asked = re.findall("<Object>.*?</Object>", request.body.decode(), re.DOTALL)
-        keys = dict(zip(request.batch_keys, asked, strict=True))
-        done = ""
-        if left := "".join(xml for key, xml in keys.items() if key not in refused):
-            body = f"<Delete>{left}</Delete>".encode()
-            answered = self._forward(replace(request, body=body)).body.decode()
-            done = re.sub(r".*<DeleteResult[^>]*>|</DeleteResult>", "", answered, flags=re.DOTALL)
+        object_elements = re.findall("<Object>.*?</Object>", request.body.decode(), re.DOTALL)
+        keys = dict(zip(request.batch_keys, object_elements, strict=True))
+        deleted_xml = ""
+        if remaining_xml := "".join(xml for key, xml in keys.items() if key not in refused):
+            body = f"<Delete>{remaining_xml}</Delete>".encode()
+            answer = self._forward(replace(request, body=body)).body.decode()
+            deleted_xml = re.sub(
+                r".*<DeleteResult[^>]*>|</DeleteResult>", "", answer, flags=re.DOTALL
+            )
         errors = "".join(
             f"<Error><Key>{key}</Key><Code>{refused[key][0]}</Code>"
             f"<Message>{refused[key][1]}</Message></Error>"
             for key in keys
             if key in refused
         )
-        return Answer(status=200, body=f"<DeleteResult>{done}{errors}</DeleteResult>".encode())
+        return Answer(
+            status=200, body=f"<DeleteResult>{deleted_xml}{errors}</DeleteResult>".encode()
+        )
 
     def _forward(self, request: Request) -> Answer:
         if isinstance(self._upstream, str):
@@ -238,7 +242,7 @@ def forward(request: Request, url: str) -> Answer:
         headers = {
             name: value
             for name, value in response.getheaders()
-            if name.lower() not in _NOT_PASSED_ON
+            if name.lower() not in _NOT_FORWARDED
         }
         return Answer(status=response.status, body=response.read(), headers=headers)
     finally:
@@ -246,7 +250,7 @@ def forward(request: Request, url: str) -> Answer:
 
 
 def ignore_if_none_match(proxy: FaultProxy) -> None:
-    """Let the S3 behind the proxy overwrite objects despite `If-None-Match`."""
+    """Make the S3 behind the proxy overwrite objects despite `If-None-Match`."""
     forward = proxy._forward
 
     def forward_unconditionally(request: Request) -> Answer:
@@ -259,7 +263,7 @@ def ignore_if_none_match(proxy: FaultProxy) -> None:
 class _Handler(BaseHTTPRequestHandler):
     proxy: FaultProxy
 
-    def _play(self) -> None:
+    def _handle_request(self) -> None:
         if self.headers.get("Expect") == "100-continue":  # botocore waits a second for it
             self.send_response_only(100)
             self.end_headers()
@@ -298,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _play  # noqa: N815 - http.server's names
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle_request  # noqa: N815 - http.server's names
 
     def log_message(self, *_) -> None:
         """Log nothing: the proxy records its requests."""

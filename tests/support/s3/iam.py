@@ -70,7 +70,7 @@ def _condition_holds(
         case "Null":
             return values == [str(key not in context).lower()]
         case _:
-            raise AssertionError(f"{operator} is not known here")
+            raise AssertionError(f"{operator} is not supported")
 
 
 def matches_pattern(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
@@ -183,15 +183,15 @@ def _needs(request: Request) -> list[RequiredPermission]:
             condition = "<ETag>" if "if-match" in headers else ""
             return _needs_of_deletion(bucket, key, version + condition)
         case _:
-            raise AssertionError(f"{request.method} {request.target} is not known here")
+            raise AssertionError(f"{request.method} {request.target} is not supported")
 
 
-def _needs_of_deletion(bucket: str, key: str, asked: str) -> list[RequiredPermission]:
-    """Return the needs of a deletion; those with a version or a condition differ."""
+def _needs_of_deletion(bucket: str, key: str, object_xml: str) -> list[RequiredPermission]:
+    """Return the permissions for a deletion; a version or a condition needs others."""
     resource = f"arn:aws:s3:::{bucket}/{key}"
-    if "<VersionId>" in asked:
+    if "<VersionId>" in object_xml:
         return [RequiredPermission(action="s3:DeleteObjectVersion", resource=resource)]
-    if "<ETag>" not in asked:
+    if "<ETag>" not in object_xml:
         return [RequiredPermission(action="s3:DeleteObject", resource=resource)]
     condition = {"s3:if-match": "etag"}
     return [

@@ -1,4 +1,4 @@
-"""Builds S3 Inventory reports and uploads them to where S3 would deliver them."""
+"""Builds S3 Inventory reports and uploads them to the keys to which S3 would deliver them."""
 
 import csv
 import gzip
@@ -31,7 +31,7 @@ Row = dict[str, object]
 def row(
     key: str, *, days: float = 0, size: int = 1, bucket: str = "site", **columns: object
 ) -> Row:
-    """Return one row; the version columns are for `ALL_VERSIONS`."""
+    """Return a row; the version columns are for `ALL_VERSIONS`."""
     modified_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
     return {
         "Bucket": bucket,

@@ -79,7 +79,7 @@ class LocalStore:
         }
 
     def seed(self, buckets: Mapping[str, Rounds], versioned: Iterable[str] = ()) -> None:
-        """Make buckets of rounds of objects; the objects of a round are newer than earlier ones."""
+        """Create buckets from rounds of objects; each round is newer than the round before."""
         for bucket in buckets:
             self.client.create_bucket(Bucket=bucket)
         for bucket in versioned:
@@ -104,12 +104,12 @@ class LocalStore:
         for attempt in range(1, UPLOAD_ATTEMPTS + 1):
             request = AWSRequest("PUT", f"{self.url}/{quote(path, safe='/~')}", data=body)
             signer.add_auth(request)
-            answer = session.send(request.prepare())
-            if answer.status_code == HTTPStatus.OK:
+            response = session.send(request.prepare())
+            if response.status_code == HTTPStatus.OK:
                 return
-            # rclone fails with 500 where two uploads create the same folder.
-            assert answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR, answer.text
-            assert attempt < UPLOAD_ATTEMPTS, answer.text
+            # rclone fails with 500 if two uploads create the same folder.
+            assert response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR, response.text
+            assert attempt < UPLOAD_ATTEMPTS, response.text
 
     def set_versioning(self, bucket: str, status: str) -> None:
         """Enable or suspend versioning."""
@@ -155,7 +155,7 @@ def free_ports(count: int) -> list[int]:
 def running_process(
     command: Sequence[str], folder: Path, *, environ: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in a folder and stop it at the end, or when this process dies."""
+    """Run a server in a folder; stop it when the context or this process ends."""
     # setpriv is part of util-linux. Without it a server survives the SIGKILL of a test run.
     setpriv = shutil.which("setpriv")
     prefix = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
@@ -196,7 +196,7 @@ def started(name: str, start: Callable[[Path, ExitStack], str]) -> Iterator[str]
 
 
 def wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:
-    """Return whether a server became ready; false once its process has ended."""
+    """Return whether a server became ready; False if its process has ended."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if is_ready():
@@ -206,7 +206,7 @@ def wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -
 
 
 def answers(url: str) -> bool:
-    """Return whether an HTTP server answers, whatever its answer."""
+    """Return whether an HTTP server answers, with any status."""
     try:
         with urlopen(url, timeout=5):  # noqa: S310 - loopback
             return True

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from tests.support.s3.fault_proxy import Answer, Request
 from tests.support.s3.memory_listings import MemoryBucket, Version, error, local_name, parse, texts
 
-MOST_RULES = 1000
+MAX_RULES = 1000
 MINIMUM = "x-amz-transition-default-minimum-object-size"
 
 
@@ -47,7 +47,7 @@ def answer(bucket: MemoryBucket, request: Request) -> Answer:
         rules = [element for element in parse(request.body) if local_name(element) == "Rule"]
     except ET.ParseError:
         rules = []
-    if not 0 < len(rules) <= MOST_RULES:
+    if not 0 < len(rules) <= MAX_RULES:
         return error(400, "MalformedXML")
     ids = [rule_id for rule in rules if (rule_id := texts(rule).get("ID"))]
     if len(set(ids)) < len(ids):

@@ -15,7 +15,7 @@ from tests.support.s3.fault_proxy import Answer
 
 PAGE = 1000
 _OWNER = "<Owner><ID>owner</ID></Owner>"
-_XML_CANNOT = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INVALID_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +45,11 @@ class MemoryBucket:
     transition_minimum: str = "all_storage_classes_128K"
     needs_mfa: bool = False
     page_size: int = PAGE
-    """The most entries of a page of a listing, whatever the request says."""
+    """Maximum number of entries of a page, also if a request asks for more."""
     locked_versions: set[tuple[str, str]] = field(default_factory=set)
     """Versions that can't be deleted, as (key, ID); a delete marker can still hide them."""
     hidden_keys: set[str] = field(default_factory=set)
-    """Keys none of whose versions is current, although the newest is no delete marker."""
+    """Keys without a current version, although their newest version is not a delete marker."""
 
     def current(self) -> dict[str, Version]:
         return {
@@ -64,25 +64,27 @@ def list_objects(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
     token = query.get("continuation-token", "")
     after = _decode_token(token) if token else query.get("start-after", "")
     limit = min(int(query.get("max-keys", PAGE)), bucket.page_size)
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     is_truncated = False
     for key in sorted(key for key in bucket.versions if key > after and key.startswith(prefix)):
         version = bucket.versions[key][0]
         if version.is_marker or key in bucket.hidden_keys:
             continue
         folder = _folder(key, prefix, delimiter)
-        if (folder and folder <= after) or (folder or key) in found:
+        if (folder and folder <= after) or (folder or key) in entries:
             continue
-        if len(found) == limit:
+        if len(entries) == limit:
             is_truncated = True
             break
-        found[folder or key] = (
+        entries[folder or key] = (
             _common_prefix(folder, query) if folder else _contents(key, version, query)
         )
     next_token = ""
     if is_truncated:
-        next_token = f"<NextContinuationToken>{_encode_token([*found][-1])}</NextContinuationToken>"
-    return _page("ListBucketResult", query, is_truncated, next_token + "".join(found.values()))
+        next_token = (
+            f"<NextContinuationToken>{_encode_token([*entries][-1])}</NextContinuationToken>"
+        )
+    return _page("ListBucketResult", query, is_truncated, next_token + "".join(entries.values()))
 
 
 def list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
@@ -165,8 +167,8 @@ def _version(key: str, version: Version, query: dict[str, str], *, is_latest: bo
 
 
 def _folder(key: str, prefix: str, delimiter: str) -> str:
-    head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-    return f"{prefix}{head}{delimiter}" if found else ""
+    head, has_delimiter, _ = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+    return f"{prefix}{head}{delimiter}" if has_delimiter else ""
 
 
 def _encode_key(text: str, query: dict[str, str]) -> str:
@@ -198,7 +200,7 @@ def texts(element: Iterable[ET.Element]) -> dict[str, str]:
 
 
 def document(root: str, body: str) -> Answer:
-    text = _XML_CANNOT.sub(lambda match: f"&#{ord(match[0])};", format_document(root, body))
+    text = _INVALID_IN_XML.sub(lambda match: f"&#{ord(match[0])};", format_document(root, body))
     return Answer(status=200, body=text.encode(), headers={"Content-Type": "application/xml"})
 
 

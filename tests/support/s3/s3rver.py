@@ -25,7 +25,7 @@ CREDENTIAL = "S3RVER"
 
 @contextmanager
 def running_s3rver() -> Iterator[LocalStore]:
-    """Run a server; raises MissingProgramError where Node or s3rver is not installed."""
+    """Run a server; raise MissingProgramError if Node or s3rver is not installed."""
     hint = "run tests/system/stores/install"
     node = find_program("node", hint)
     if not PACKAGE.is_dir():

@@ -52,10 +52,10 @@ class SeaweedFS:
         self._signer = S3SigV4Auth(credentials, "s3", "us-east-1")
         self._session = URLLib3Session(max_pool_connections=UPLOADS)
 
-    def environ(self, who: Mapping[str, str] = ADMIN) -> dict[str, str]:
+    def environ(self, credentials: Mapping[str, str] = ADMIN) -> dict[str, str]:
         return {
-            "AWS_ACCESS_KEY_ID": who["accessKey"],
-            "AWS_SECRET_ACCESS_KEY": who["secretKey"],
+            "AWS_ACCESS_KEY_ID": credentials["accessKey"],
+            "AWS_SECRET_ACCESS_KEY": credentials["secretKey"],
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -119,7 +119,7 @@ def wait_for_tick() -> None:
     second = int(time.time())
     deadline = time.monotonic() + TICK_SECONDS
     while int(time.time()) == second:
-        assert time.monotonic() < deadline, "the clock stands still"
+        assert time.monotonic() < deadline, "the clock does not advance"
         time.sleep(0.01)
 
 
