@@ -25,7 +25,7 @@ EXAMPLES: Final = {
     "workflow_run": ("completed",),
     "issue_comment": ("created",),
 }
-"""The kinds of examples per event (see `kind_of`); the first example of each kind is taken."""
+"""The kinds of examples per event (see `get_kind`); the first example of each kind is taken."""
 
 
 def main() -> None:
@@ -38,8 +38,8 @@ def main() -> None:
             assert member is not None
             events = {event["name"]: event["examples"] for event in json.load(member)}
     examples = {
-        f"{name} {kind}": without_addresses(
-            next(example for example in events[name] if kind_of(example) == kind)
+        f"{name} {kind}": remove_urls(
+            next(example for example in events[name] if get_kind(example) == kind)
         )
         for name, kinds in EXAMPLES.items()
         for kind in kinds
@@ -48,19 +48,19 @@ def main() -> None:
     SLICE.write_text(json.dumps(slice_, indent=1) + "\n", encoding="utf-8")
 
 
-def kind_of(example):
-    """Return what distinguishes an example from others of its event."""
+def get_kind(example):
+    """Return the value that distinguishes an example from the others of its event."""
     return example.get("action") or ("deleted" if example.get("deleted") else example.get("ref"))
 
 
-def without_addresses(node):
+def remove_urls(node):
     """Remove the API URLs, which are two thirds of a payload and unused."""
     if isinstance(node, list):
-        return [without_addresses(child) for child in node]
+        return [remove_urls(child) for child in node]
     if not isinstance(node, dict):
         return node
     return {
-        key: without_addresses(child)
+        key: remove_urls(child)
         for key, child in node.items()
         if key != "url" and not key.endswith("_url") and key != "_links"
     }

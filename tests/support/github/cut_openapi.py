@@ -36,7 +36,7 @@ OPERATIONS: Final = {
 }
 
 WITHOUT_MEANING: Final = frozenset({"examples", "externalDocs", "x-github", "x-octokit"})
-"""Keys that validation ignores; examples alone are most of the description."""
+"""Keys that validation ignores; examples are most of the description."""
 
 
 def main() -> None:
@@ -54,17 +54,17 @@ def main() -> None:
 def cut(description):
     """Return OPERATIONS with every component that they refer to."""
     paths = {
-        path: without_decoration({method: description["paths"][path][method] for method in methods})
+        path: remove_decoration({method: description["paths"][path][method] for method in methods})
         for path, methods in OPERATIONS.items()
     }
     components = {}
-    open_refs = list(refs(paths))
-    while open_refs:
-        kind, name = open_refs.pop().removeprefix("#/components/").split("/")
+    pending = list(iter_references(paths))
+    while pending:
+        kind, name = pending.pop().removeprefix("#/components/").split("/")
         if name in components.setdefault(kind, {}):
             continue
-        components[kind][name] = without_decoration(description["components"][kind][name])
-        open_refs.extend(refs(components[kind][name]))
+        components[kind][name] = remove_decoration(description["components"][kind][name])
+        pending.extend(iter_references(components[kind][name]))
     return {
         "openapi": description["openapi"],
         "info": {**description["info"], "x-cut-from": f"{PACKAGE} {VERSION}"},
@@ -74,30 +74,30 @@ def cut(description):
     }
 
 
-def without_decoration(node, *, holds_names: bool = False):
+def remove_decoration(node, *, holds_names: bool = False):
     """Remove keys of WITHOUT_MEANING, but keep properties that have the same name."""
     if isinstance(node, list):
-        return [without_decoration(child) for child in node]
+        return [remove_decoration(child) for child in node]
     if not isinstance(node, dict):
         return node
     return {
-        key: without_decoration(child, holds_names=key == "properties" and not holds_names)
+        key: remove_decoration(child, holds_names=key == "properties" and not holds_names)
         for key, child in node.items()
         if holds_names or key not in WITHOUT_MEANING
     }
 
 
-def refs(node) -> Iterator[str]:
+def iter_references(node) -> Iterator[str]:
     """Yield every component reference in this part of the description."""
     if isinstance(node, list):
         for child in node:
-            yield from refs(child)
+            yield from iter_references(child)
     elif isinstance(node, dict):
         for key, child in node.items():
             if key == "$ref" and isinstance(child, str):
                 yield child
             else:
-                yield from refs(child)
+                yield from iter_references(child)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from tests.support.github.contract import (
     request_violations,
     sample,
 )
-from tests.support.github.fake_issues import FakeIssues, body_problem
+from tests.support.github.fake_issues import FakeIssues, find_body_problem
 from tests.support.github.fake_repository import (
     REPOSITORY_ID,
     FakeRepository,
@@ -168,12 +168,12 @@ class FakeGitHub:
             self._requests.append(received)
             violations = tuple(request_violations(received))
             if violations:
-                return self._violated(violations)
+                return self._record_violations(violations)
             fault = self._take_fault(received)
             if isinstance(fault, Answer):
                 return fault
             if not isinstance(fault, StalledAnswer):
-                answer = self._checked_answer(received)
+                answer = self._answer_checked(received)
                 return None if isinstance(fault, LostAnswer) else answer
         fault.received.set()
         self._closing.wait()
@@ -186,14 +186,14 @@ class FakeGitHub:
                 return fault.outcome
         return None
 
-    def _violated(self, violations: tuple[str, ...]) -> Answer:
+    def _record_violations(self, violations: tuple[str, ...]) -> Answer:
         self._violations.extend(violations)
         return problem(500, "contract violated: " + "; ".join(violations))
 
-    def _checked_answer(self, received: Received) -> Answer:
+    def _answer_checked(self, received: Received) -> Answer:
         answer = self._dispatch(received)
         violations = tuple(answer_violations(received, answer))
-        return self._violated(violations) if violations else answer
+        return self._record_violations(violations) if violations else answer
 
     def _dispatch(self, received: Received) -> Answer:
         if received.headers.get("authorization") != f"Bearer {self.token}":
@@ -249,7 +249,7 @@ class FakeGitHub:
 
     def _create_comment(self, received: Received, number: int) -> Answer:
         body = json.loads(received.body)["body"]
-        if error_answer := body_problem(body, "IssueComment"):
+        if error_answer := find_body_problem(body, "IssueComment"):
             return error_answer
         comment = self.add_comment(number, body, self._login)
         headers = {
@@ -262,7 +262,7 @@ class FakeGitHub:
         old = self._comments.get(comment_id)
         if old is None:
             return problem(404, "Not Found")
-        if error_answer := body_problem(body, "IssueComment"):
+        if error_answer := find_body_problem(body, "IssueComment"):
             return error_answer
         new = replace(old, body=body)
         self._comments[comment_id] = new

@@ -22,7 +22,7 @@ class FakeIssue:
     author: str
     state: str
     update: int
-    """How many changes of issues there were before its last one."""
+    """The number of the issue's last change; changes of all issues are numbered together."""
     is_pull_request: bool = False
 
 
@@ -32,7 +32,7 @@ class FakeIssues:
 
     name: str
     login: str
-    """Who writes."""
+    """The user that ci3 writes as."""
     is_enabled: bool = True
     can_write: bool = True
     """False for a token without `issues: write`."""
@@ -109,7 +109,7 @@ class FakeIssues:
             error = {"resource": "Issue", "code": "custom", "field": "title"}
             message = f"title is too long (maximum is {MAX_TITLE_CHARACTERS} characters)"
             return problem(422, "Validation Failed", errors=[error | {"message": message}])
-        return body_problem(fields["body"], "Issue")
+        return find_body_problem(fields["body"], "Issue")
 
     def _to_json(self, issue: FakeIssue) -> dict[str, object]:
         kind = "pull" if issue.is_pull_request else "issues"
@@ -131,7 +131,7 @@ class FakeIssues:
         )
 
 
-def body_problem(body: str, resource: str) -> Answer | None:
+def find_body_problem(body: str, resource: str) -> Answer | None:
     if body.strip() and len(body) <= MAX_BODY_CHARACTERS:
         return None
     problem_text = (

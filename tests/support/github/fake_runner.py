@@ -51,10 +51,10 @@ class FakeStep:
         (folder / "event.json").write_text(json.dumps(event))
 
     def environ(
-        self, inputs: Mapping[str, str], api_url: str = "", *, seen_at: str = ""
+        self, inputs: Mapping[str, str], api_url: str = "", *, process_folder: str = ""
     ) -> dict[str, str]:
-        """Return the step's environment; `seen_at` is the folder's path for the step's process."""
-        folder = seen_at or str(self.folder)
+        """Return the step's environment; its process has the folder at `process_folder`."""
+        folder = process_folder or str(self.folder)
         return {
             "CI": "true",
             "GITHUB_ACTIONS": "true",

@@ -47,17 +47,17 @@ def test_request_outside_the_contract_is_refused_and_fails_the_test(method, path
 
 
 def test_answer_outside_the_contract_is_a_violation():
-    asked = Received(method="GET", path=COMMENTS, query={}, headers={}, body=b"")
+    received = Received(method="GET", path=COMMENTS, query={}, headers={}, body=b"")
     answer = Answer(status=200, body=json.dumps([{"id": "one"}]).encode())
 
-    assert list(answer_violations(asked, answer))
+    assert list(answer_violations(received, answer))
 
 
 def test_error_that_the_description_leaves_out_still_has_its_shape():
-    asked = Received(method="GET", path=COMMENTS, query={}, headers={}, body=b"")
+    received = Received(method="GET", path=COMMENTS, query={}, headers={}, body=b"")
     answer = Answer(status=401, body=json.dumps({"message": 5}).encode())
 
-    assert list(answer_violations(asked, answer))
+    assert list(answer_violations(received, answer))
 
 
 def test_fake_serves_until_stdin_closes():

@@ -42,7 +42,7 @@ def test_step_applies_an_earlier_plan_and_writes_only_to_the_runners_folders(sea
             "plan-file": "plan.json",
         }
         completed = run_action(
-            step.environ(inputs, github.url, seen_at=RUNNER) | seaweedfs.environ(),
+            step.environ(inputs, github.url, process_folder=RUNNER) | seaweedfs.environ(),
             mounts={step.folder: RUNNER, workspace: WORKSPACE},
             options=[NO_WRITABLE_TMP],
         )
