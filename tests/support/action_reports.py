@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 ENTRYPOINT = ROOT / "entrypoint.py"
 PUSH = {"after": MERGE_SHA, "ref": "refs/heads/main"}
 APPLY = "`mode: apply`"
-"""What a plan says to run; no other report has it."""
+"""The setting that a plan suggests; no other report contains it."""
 ALL = {f"site-{number}" for number in range(1, 7)}
 
 
@@ -30,7 +30,7 @@ def comment_of(github):
 
 
 def text_outside_code(markdown):
-    """Return the text in which GitHub looks for mentions and references."""
+    """Return the text in which GitHub finds mentions and references."""
     rendered = cmarkgfm.github_flavored_markdown_to_html(markdown, Options.CMARK_OPT_UNSAFE)
     without_code = re.sub("<(code|pre)\\b.*?</\\1>", " ", rendered, flags=re.DOTALL)
     return html.unescape(re.sub("<[^>]*>", " ", without_code))
@@ -54,7 +54,7 @@ def cell_text(markdown):
 
 
 def headline(markdown):
-    """Return the result in a report's title, which the log has too."""
+    """Return the result in a report's title; the log contains it, too."""
     return re.search("^### (?:.*: )?(.*)", markdown, re.MULTILINE)[1]
 
 

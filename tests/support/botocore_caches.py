@@ -23,17 +23,17 @@ _load_service_model = ClientCreator._load_service_model
 _service_models: OrderedDict[tuple[str, int], ServiceModel] = OrderedDict()
 """Models by service and by the identity of the loaded JSON, which a model keeps alive.
 
-The least recently used ones are dropped: sessions that load the JSON again fill the memory.
+The least recently used models are dropped: sessions that load the JSON again use more memory.
 """
 _MAX_SERVICE_MODELS = 8
 _create_methods = ClientCreator._create_methods
 _rule_sets: OrderedDict[tuple[int, ...], tuple[RuleSet, object]] = OrderedDict()
-"""Endpoint rules by the identities of the loaded JSON, which is kept alive next to them."""
+"""Endpoint rules by the identities of the loaded JSON, with that JSON, to keep it alive."""
 _MAX_RULE_SETS = 8
 
 
 def share_botocore_caches() -> None:
-    """Make sessions that open from now on in this process start faster."""
+    """Share the caches between all sessions that this process opens later."""
     hooks.EventAliaser.__init__ = _share_event_names
     hooks.accepts_kwargs = _read_accepts_kwargs
     ClientCreator._load_service_model = _share_service_model
@@ -80,7 +80,7 @@ def _share_rule_set(**data: object) -> RuleSet:
 
 
 def _read_accepts_kwargs(function: Callable[..., object]) -> object:
-    """Return what `inspect.getfullargspec` says, from the flags of a Python function's code."""
+    """Return whether a function takes `**kwargs`, by the flags of its code instead of `inspect`."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
         return _accepts_kwargs(function)

@@ -55,7 +55,7 @@ def inventory(*deployments: Deployment, ignored: tuple[IgnoredEntry, ...] = ()) 
 
 
 def pin_commits(commits: Iterable[str]) -> tuple[Pin, ...]:
-    """Return a pin for each commit, as if it were that of the run."""
+    """Return a pin for each commit, like the pin of the run's own commit."""
     return pin_run(Reference(commits=(commit.lower(),)) for commit in commits)
 
 

@@ -1,4 +1,4 @@
-"""Runs the whole pipeline on an S3 in memory; pauses are recorded instead of slept."""
+"""Runs the complete pipeline on an in-memory S3; pauses are recorded instead of slept."""
 
 import itertools
 from collections.abc import Callable, Collection, Sequence
@@ -100,35 +100,37 @@ def apply(
 ) -> CleanupRun:
     """Plan and apply, and check the invariants; the newest deployment is kept.
 
-    Without `meanwhile` the plan is applied at once, as with `--auto-approve`; otherwise `meanwhile`
-    is called between the plan and its approval. `moves` are keys that another client may change.
+    `before_approval` is called between the plan and its approval; without it, the plan is applied
+    at once, as with `--auto-approve`. Another client may change `changeable_keys`.
     """
     pauses: list[float] = []
-    run = make_context(bucket, pauses=pauses, progress=progress, **settings)
-    watch = RunChecker(bucket, run.settings.journal_file, changeable_keys)
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
-    watch.begin_apply(plan)
+    context = make_context(bucket, pauses=pauses, progress=progress, **settings)
+    checker = RunChecker(bucket, context.settings.journal_file, changeable_keys)
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    checker.begin_apply(plan)
     try:
         if before_approval is not None:
             before_approval()
-        result = apply_plan(run, plan, reader, is_fresh=before_approval is None)
+        result = apply_plan(context, plan, reader, is_fresh=before_approval is None)
     except RefusedError:
-        watch.check_refused()
+        checker.check_refused()
         raise
     finally:
-        watch.detach()
-    ran = CleanupRun(plan=plan, result=result, pauses=pauses)
-    watch.check_run(ran)
-    return ran
+        checker.detach()
+    run = CleanupRun(plan=plan, result=result, pauses=pauses)
+    checker.check_run(run)
+    return run
 
 
 def apply_plan(
-    run: TargetContext, plan: Plan, reader: BucketReader, *, is_fresh: bool
+    context: TargetContext, plan: Plan, reader: BucketReader, *, is_fresh: bool
 ) -> ApplyResult:
-    return delete_approved(run, approve_plan(run, plan, reader, is_fresh=is_fresh), reader)
+    return delete_approved(context, approve_plan(context, plan, reader, is_fresh=is_fresh), reader)
 
 
-def delete_approved(run: TargetContext, approved: Approval, reader: BucketReader) -> ApplyResult:
-    """Delete in a single target, and read the live sources a last time."""
-    return report_late_live(pipeline_apply.delete_approved(run, approved, reader), approved)
+def delete_approved(
+    context: TargetContext, approved: Approval, reader: BucketReader
+) -> ApplyResult:
+    """Delete in a single target, then read the live sources a last time."""
+    return report_late_live(pipeline_apply.delete_approved(context, approved, reader), approved)

@@ -14,7 +14,7 @@ _LINK_OR_ADDRESS = re.compile(r"\]\([^)]*\)|https?://\S+")
 
 
 class CodeReference(NamedTuple):
-    """A file or folder of the repository, and what is named in it, or an empty string."""
+    """A file or folder of the repository, and a name that it defines, or an empty string."""
 
     path: str
     name: str
@@ -29,28 +29,28 @@ def find_references(markdown: str) -> list[CodeReference]:
 
 
 def describe_problem(root: Path, reference: CodeReference) -> str:
-    """Return what is wrong with a reference, or an empty string."""
+    """Return the problem of a reference, or an empty string."""
     path = root / reference.path
     if not path.exists():
         return f"{reference.path} does not exist"
-    if reference.name and (path.suffix != ".py" or reference.name not in names_in(path)):
+    if reference.name and (path.suffix != ".py" or reference.name not in list_names(path)):
         return f"{reference.path} does not define {reference.name}"
     return ""
 
 
-def names_in(path: Path) -> set[str]:
-    """Return what a module defines at its top level, and the members of its classes."""
-    return set(_defined(ast.parse(path.read_text(encoding="utf-8")).body))
+def list_names(path: Path) -> set[str]:
+    """Return the names that a module defines at its top level, and the members of its classes."""
+    return set(_iter_names(ast.parse(path.read_text(encoding="utf-8")).body))
 
 
-def _defined(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+def _iter_names(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
     for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 yield prefix + name
             case ast.ClassDef(name=name, body=members):
                 yield prefix + name
-                yield from _defined(members, f"{prefix}{name}.")
+                yield from _iter_names(members, f"{prefix}{name}.")
             case ast.Assign(targets=targets):
                 yield from (
                     prefix + target.id for target in targets if isinstance(target, ast.Name)

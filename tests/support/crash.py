@@ -16,7 +16,7 @@ SETTINGS = ("--keep-count", "1", "--match", ".*")
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limit batches to two objects, sent one after another."""
+    """Limit batches to two objects, sent in sequence."""
     monkeypatch.setattr("ci3.engine.deletion.sender.DELETE_BATCH_SIZE", 2)
     monkeypatch.setattr("ci3.engine.deletion.scheduler.SENDERS", 1)
 
@@ -30,7 +30,7 @@ def crash(
     path: str = "j.jsonl",
     options: Sequence[str] = (),
 ) -> None:
-    """Run a cleanup that is killed while batch `at` is in flight, before or after S3 deletes.
+    """Run a cleanup that is killed while a batch is in flight, before or after S3 deletes.
 
     `path` is then the journal of a killed process: it ends with the intent of that batch.
     """

@@ -1,6 +1,6 @@
 """Compare text with golden files; UPDATE_GOLDENS=1 rewrites them.
 
-The golden files are the only tests of wording. Read their difference after an update.
+The golden files are the only tests of wording. Read the diff after an update.
 """
 
 import os

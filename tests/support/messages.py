@@ -1,4 +1,4 @@
-"""Values in messages: they stay when the words change."""
+"""Readers of values in messages; tests of them do not depend on the wording."""
 
 import re
 
@@ -6,7 +6,7 @@ import re
 def numbers_in(message: str) -> list[int]:
     """Return the numbers in a message, but not the digits of names, paths and times.
 
-    `ci3.yml, line 3: 12,345 keys of pr-7 at 12:00` gives 3 and 12345.
+    `ci3.yml, line 3: 12,345 keys of pr-7 at 12:00` returns 3 and 12345.
     """
     numbers = re.findall(r"(?<![\w./-])(?<!\d:)\d+(?:,\d{3})*(?![\w/-]|[.:]\d)", message)
     return [int(number.replace(",", "")) for number in numbers]

@@ -1,6 +1,6 @@
-"""Names and references a second time, by brute force from the text of the design.
+"""A second implementation of names and references: by brute force, from the text of the design.
 
-Nothing of `ci3.core.live` is used but the fields of a reference.
+It uses only the fields of a reference, and no code of `ci3.core.live`.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ WORDS = ("pr", "pull", "mr", "preview")
 
 @cache
 def matches(reference, name):
-    """Return True if a name is that of the reference, or has its commit: rules 1 and 2."""
+    """Return True if a name belongs to the reference, or contains its commit: rules 1 and 2."""
     if reference.folder and name == reference.folder:
         return True
     if any(has_commit(name, commit) for commit in reference.commits):
@@ -71,42 +71,46 @@ def find_kept(reference, deployments, *, protected):
 
     Deployments have a name, `is_complete`, and the times `start` and `end`.
     """
-    kept = {each.name for each in deployments if matches(reference, each.name)}
+    kept = {deployment.name for deployment in deployments if matches(reference, deployment.name)}
     deployed = [
-        each.name
-        for each in deployments
-        if each.is_complete
-        and each.name not in protected
-        and any(has_commit(each.name, sha) for sha in reference.commits)
+        deployment.name
+        for deployment in deployments
+        if deployment.is_complete
+        and deployment.name not in protected
+        and any(has_commit(deployment.name, sha) for sha in reference.commits)
     ]
     if any(not comes_before_commit(reference, name) for name in deployed):
         return kept
-    subjects = [(reference.pull_request, ()), *((None, (each,)) for each in reference.branches)]
+    subjects = [(reference.pull_request, ()), *((None, (branch,)) for branch in reference.branches)]
     for number, branches in subjects:
         if any(branches or is_before_commit(number, (), name) for name in deployed):
             continue
-        builds = [each for each in deployments if is_before_commit(number, branches, each.name)]
-        for each in builds:
-            newer = [
-                other
-                for other in builds
-                if other.is_complete
-                and other.name not in protected
-                and other.start > each.end
-                and have_same_head(number, branches, each.name, other.name)
+        builds = [
+            deployment
+            for deployment in deployments
+            if is_before_commit(number, branches, deployment.name)
+        ]
+        for build in builds:
+            newer_builds = [
+                candidate
+                for candidate in builds
+                if candidate.is_complete
+                and candidate.name not in protected
+                and candidate.start > build.end
+                and have_same_head(number, branches, build.name, candidate.name)
             ]
-            if not newer:
-                kept.add(each.name)
+            if not newer_builds:
+                kept.add(build.name)
     return kept
 
 
-def have_same_head(number, branches, name, other):
-    """Return True if both have the same, whole number or branch before their first commit."""
-    head, other_head = find_head(number, branches, name), find_head(number, branches, other)
+def have_same_head(number, branches, first_name, second_name):
+    """Return True if both have the same complete number or branch before their first commit."""
+    head, second_head = (find_head(number, branches, name) for name in (first_name, second_name))
     is_exact = is_named(head, number, ()) or any(
         head == ref or make_slug(head) == make_slug(ref) for ref in branches
     )
-    return is_exact and (make_slug(head) or head) == (make_slug(other_head) or other_head)
+    return is_exact and (make_slug(head) or head) == (make_slug(second_head) or second_head)
 
 
 def find_head(number, branches, name):
@@ -136,7 +140,7 @@ def is_named(name, number, refs):
     slug = make_slug(name)
     if number is not None:
         digits = [str(number).zfill(width) for width in range(19)]
-        if slug in [form for text in digits for form in (*forms_of(text), text)]:
+        if slug in [form for text in digits for form in (*list_forms(text), text)]:
             return True
     return any(ref and (name == ref or is_slug_of(slug, ref)) for ref in refs)
 
@@ -147,7 +151,7 @@ def is_slug_of(slug, ref):
     return bool(slug) and slug in (full, *cut_off)
 
 
-def forms_of(digits):
+def list_forms(digits):
     return [f"{word}{separator}{digits}" for word in WORDS for separator in ("", "-")]
 
 
@@ -175,14 +179,14 @@ def is_hex(text):
 
 def parts(name):
     """Return the runs of letters and digits of a name."""
-    found, current = [], ""
+    words, current = [], ""
     for character in name.lower() + "-":
         if character in LETTERS_AND_DIGITS:
             current += character
         elif current:
-            found.append(current)
+            words.append(current)
             current = ""
-    return found
+    return words
 
 
 def make_slug(text):
@@ -190,7 +194,7 @@ def make_slug(text):
 
 
 def first_part(text):
-    """Return what follows the first character, up to the next separator."""
+    """Return the text after the first character, up to the next separator."""
     part = ""
     for character in text[1:]:
         if character not in LETTERS_AND_DIGITS:

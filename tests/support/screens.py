@@ -51,7 +51,7 @@ from ci3.core.model.deployment import Target
 Target.is_aws = True
 sys.exit(main())
 """
-"""Runs a command as `python -m ci3` does, on a bucket that it takes for one of AWS."""
+"""Runs a command like `python -m ci3`, and treats the bucket as a bucket of AWS."""
 PROGRESS = re.compile(r"^[A-Z][a-z]+ing [a-z ]+: [\d,]+ of [\d,]+\n", re.MULTILINE)
 """Progress lines, which depend on the clock."""
 
@@ -81,21 +81,21 @@ class World:
 
     def run(self, line: str) -> str:
         """Run a command of the page; return its output in the page's form."""
-        for actual, shown in self.ids.items():
-            line = line.replace(shown, actual)
+        for actual, sample in self.ids.items():
+            line = line.replace(sample, actual)
         if not line.startswith("ci3 "):
             argv = ["sh", "-c", line]
-            process = subprocess.run(argv, check=False, capture_output=True, text=True)
-            assert process.stderr == ""
-            return self._as_shown(process.stdout)
+            completed = subprocess.run(argv, check=False, capture_output=True, text=True)
+            assert completed.stderr == ""
+            return self._normalize(completed.stdout)
         command, wants_code, _ = line.partition("; echo $?")
         command, _, output_path = command.partition(" > ")
         argv = shlex.split(command)[1:]
         if self.is_killed_next:
             self.is_killed_next = False
-            return self._as_shown(self._run_to_be_killed(argv))
-        code, shown = _run_here(argv, output_path)
-        return self._as_shown(f"{shown}{code}\n" if wants_code else shown)
+            return self._normalize(self._run_to_be_killed(argv))
+        code, output = _run_in_this_process(argv, output_path)
+        return self._normalize(f"{output}{code}\n" if wants_code else output)
 
     def _run_to_be_killed(self, argv: list[str]) -> str:
         """Run a command in a process that is killed when S3 has deleted half of a batch."""
@@ -112,25 +112,25 @@ class World:
                 os.kill(child.pid, signal.SIGKILL)
 
             self.proxy.answer("POST", r"\?delete", status=503, first=kill)
-            shown = child.stdout.read()
+            output = child.stdout.read()
         assert child.returncode == -signal.SIGKILL
         self.proxy.forget_rules()
-        return f"{shown}Killed\n"
+        return f"{output}Killed\n"
 
-    def _as_shown(self, text: str) -> str:
+    def _normalize(self, text: str) -> str:
         for actual in RUN_ID.findall(text):
             self.ids.setdefault(actual, RUN_IDS[sum(map(bool, map(RUN_ID.fullmatch, self.ids)))])
         for actual in HASH.findall(text):
             self.ids.setdefault(actual, sha256(bytes(1 + len(self.ids))).hexdigest())
-        for actual, shown in self.ids.items():
-            text = text.replace(actual, shown)
+        for actual, sample in self.ids.items():
+            text = text.replace(actual, sample)
         for pattern, sample in SAMPLES:
             text = re.sub(pattern, sample, text)
         text = PROGRESS.sub("", text)
         return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
 
-def _run_here(argv: list[str], file: str) -> tuple[int, str]:
+def _run_in_this_process(argv: list[str], file: str) -> tuple[int, str]:
     """Run a command; return its exit code and the output that is not redirected to a file."""
     output, file_output = io.StringIO(), io.StringIO()
     with redirect_stdout(file_output if file else output), redirect_stderr(output):
@@ -141,8 +141,8 @@ def _run_here(argv: list[str], file: str) -> tuple[int, str]:
 
 
 @contextmanager
-def a_world(versioning: str) -> Iterator[World]:
-    """Start the S3, and set the environment in which the commands reach it."""
+def open_world(versioning: str) -> Iterator[World]:
+    """Start the S3, and set the environment variables with its URL."""
     s3 = MemoryS3()
     s3.buckets["my-site"] = MemoryBucket(versioning=versioning)
     upstream = OptionalIamProxy(lambda request: _without_length(s3.answer(request)), {})
@@ -183,7 +183,7 @@ Act = Callable[[World], object]
 
 def render_page(page: str, story: str, versioning: str, acts: Mapping[str, Act]) -> str:
     """Run a story's blocks; return the page with their output."""
-    with a_world(versioning) as world:
+    with open_world(versioning) as world:
         acts["begin"](world)
 
         def fill_block(match: re.Match[str]) -> str:
@@ -192,17 +192,17 @@ def render_page(page: str, story: str, versioning: str, acts: Mapping[str, Act])
             if match[2]:
                 acts[match[2]](world)
             lines = [line for line in match[4].splitlines() if line.startswith("$ ")]
-            shown = "\n".join(f"{line}\n{world.run(line[2:])}" for line in lines)
+            screen = "\n".join(f"{line}\n{world.run(line[2:])}" for line in lines)
             if match[3]:
-                shown = PLAN_TABLE.sub("…\n", shown)
+                screen = PLAN_TABLE.sub("…\n", screen)
             head = match[0].partition("```console\n")[0]
-            return f"{head}```console\n{shown.rstrip()}\n```"
+            return f"{head}```console\n{screen.rstrip()}\n```"
 
         return BLOCK.sub(fill_block, page)
 
 
 def assert_page_shows(path: Path, story: str, versioning: str, acts: Mapping[str, Act]) -> None:
-    """Check that a page shows what its commands print now; UPDATE_GOLDENS rewrites it first."""
+    """Check that a page shows its commands' current output; UPDATE_GOLDENS rewrites it first."""
     page = path.read_text(encoding="utf-8")
     current_page = render_page(page, story, versioning, acts)
     if os.environ.get("UPDATE_GOLDENS"):

@@ -1,4 +1,4 @@
-"""The shared caches give botocore's own results."""
+"""The shared caches return botocore's own results."""
 
 import functools
 import inspect
@@ -33,12 +33,12 @@ class Taker:
     "function",
     [*HANDLERS, take_name, take_all, Taker().take_all, Taker(), functools.partial(take_name)],
 )
-def test_handlers_are_classified_as_by_inspect(function):
+def test_handlers_are_classified_like_by_inspect(function):
     expected = inspect.getfullargspec(function).varkw is not None
     assert bool(botocore_caches._read_accepts_kwargs(function)) == expected
 
 
-def test_event_names_are_those_of_a_separate_cache():
+def test_event_names_equal_the_names_of_a_separate_cache():
     shared = hooks.EventAliaser(hooks.HierarchicalEmitter())
     separate = hooks.EventAliaser(hooks.HierarchicalEmitter())
     separate._alias_name_cache = {}
@@ -57,7 +57,7 @@ def test_clients_share_a_model_only_if_its_json_is_the_same():
     assert other_client.meta.service_model is not clients[0].meta.service_model
 
 
-def test_methods_of_a_client_are_added_to_no_other():
+def test_methods_of_a_client_are_not_added_to_another_client():
     session, other_session = botocore.session.get_session(), botocore.session.get_session()
 
     def add_method(class_attributes, **_):
@@ -93,7 +93,7 @@ def test_endpoint_rules_are_shared_by_their_json():
     ]
 
 
-def test_other_aliases_use_a_cache_of_their_own():
+def test_other_aliases_use_a_separate_cache():
     aliaser = hooks.EventAliaser(hooks.HierarchicalEmitter(), {"s3": "storage"})
 
     assert aliaser._alias_event_name("before-call.s3") == "before-call.storage"

@@ -1,4 +1,4 @@
-"""TLS on loopback with a certificate authority of the tests' own."""
+"""TLS on loopback with a test certificate authority."""
 
 import datetime as dt
 import ipaddress
@@ -90,7 +90,8 @@ def running_tls(url: str, authority: Authority) -> Iterator[str]:
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
-            with suppress(OSError):  # a client that does not trust the certificate, or is gone
+            # The client may not trust the certificate, or may have disconnected.
+            with suppress(OSError):
                 _relay(context.wrap_socket(self.request, server_side=True), upstream.port or 80)
 
     context = authority.make_server_context()
@@ -105,7 +106,7 @@ def running_tls(url: str, authority: Authority) -> Iterator[str]:
 
 
 def _relay(client: ssl.SSLSocket, port: int) -> None:
-    """Pass bytes on between a client and a port until one of them closes its connection."""
+    """Forward bytes between a client and a port until one of them closes its connection."""
     with client, socket.create_connection(("127.0.0.1", port)) as server:
         answers = Thread(target=_pump, args=(server, client))
         answers.start()

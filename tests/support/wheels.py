@@ -14,7 +14,7 @@ _PINS = re.compile(r"^([\w.-]+)==", re.MULTILINE)
 def make_wheels(folder: Path) -> str:
     """Write a wheel of each locked dependency; return a lock with the hashes of these wheels.
 
-    Its versions are the installed ones, which may be newer than those of `requirements.lock`.
+    It has the installed versions, which may be newer than the versions in `requirements.lock`.
     """
     lines = []
     for name in _PINS.findall((ROOT / "requirements.lock").read_text()):

@@ -13,7 +13,7 @@ from typing import Final
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.github.fake_runner import PULL_REQUEST_NUMBER, FakeStep
 from tests.support.s3.moto_s3 import CREDENTIALS
-from tests.support.screens import World, a_world
+from tests.support.screens import World, open_world
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMMITS: Final = (
@@ -50,7 +50,7 @@ Target.is_aws = True
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""Runs the action on a bucket that it takes for one of AWS."""
+"""Runs the action, and treats the bucket as a bucket of AWS."""
 
 
 def name_commit(subject: str) -> str:
@@ -70,14 +70,14 @@ class Workflow:
         self._github = github
 
     def run_step(self, **settings: str) -> FakeStep:
-        """Run the action with `SETTINGS` and others; return its step. An empty one is unset."""
+        """Run the action with `SETTINGS` and these; return its step. An empty setting is unset."""
         names = {name.replace("_", "-"): value for name, value in settings.items()}
         step = FakeStep(self._folder / f"step-{len(list(self._folder.iterdir()))}")
         environ = step.environ({**SETTINGS, **names}, self._github.url)
         environ["GITHUB_SERVER_URL"] = "https://github.com"
         environ["GITHUB_WORKSPACE"] = str(self._folder)
         command = [sys.executable, "-c", _RUN_ON_AWS, str(ROOT / "entrypoint.py")]
-        process = subprocess.run(
+        completed = subprocess.run(
             command,
             check=False,
             env=os.environ | environ,
@@ -86,10 +86,10 @@ class Workflow:
             text=True,
         )
         if not step.summary:
-            raise RuntimeError(f"the step wrote no summary:\n{process.stdout}{process.stderr}")
+            raise RuntimeError(f"the step wrote no summary:\n{completed.stdout}{completed.stderr}")
         return step
 
-    def comment_of(self, **settings: str) -> str:
+    def make_comment(self, **settings: str) -> str:
         """Run a step and return the comment on the pull request."""
         self.run_step(**settings)
         (comment,) = self._github.comments(PULL_REQUEST_NUMBER)
@@ -100,7 +100,7 @@ class Workflow:
 def open_workflow(folder: Path, *prefixes: str) -> Iterator[Workflow]:
     """Set up a versioned bucket with deployments in each folder, and their repository."""
     os.environ.update(CREDENTIALS)
-    with a_world("Enabled") as world, FakeGitHub() as github:
+    with open_world("Enabled") as world, FakeGitHub() as github:
         world.bucket.lifecycle = _LIFECYCLE
         for file in ("index.html", "robots.txt"):
             world.put(file, days=99, size_bytes=300)
@@ -120,23 +120,23 @@ def collect_comments(folder: Path) -> Mapping[str, str]:
     """Return the comment of each situation, by the name of its picture."""
     reports = {}
     with open_workflow(_make_folder(folder, "plan"), "") as workflow:
-        reports["plan"] = workflow.comment_of(mode="plan")
+        reports["plan"] = workflow.make_comment(mode="plan")
         journal = "journal.jsonl"
-        reports["applied"] = workflow.comment_of(mode="apply", journal_file=journal)
-        reports["restored"] = workflow.comment_of(
+        reports["applied"] = workflow.make_comment(mode="apply", journal_file=journal)
+        reports["restored"] = workflow.make_comment(
             mode="restore", journal_file=journal, keep_count="", protect="", live_from=""
         )
     with open_workflow(_make_folder(folder, "blocked"), "") as workflow:
-        reports["blocked"] = workflow.comment_of(
+        reports["blocked"] = workflow.make_comment(
             mode="plan", keep_count="1", max_delete="4", protect="relaese-2.4"
         )
     with open_workflow(_make_folder(folder, "partly"), "") as workflow:
         workflow.world.proxy.policy = _deny_deletion_of(name_commit(COMMITS[5][0]))
-        reports["partly-applied"] = workflow.comment_of(mode="apply")
+        reports["partly-applied"] = workflow.make_comment(mode="apply")
     with open_workflow(_make_folder(folder, "targets"), *APPS) as workflow:
-        reports["several-targets"] = workflow.comment_of(mode="plan", prefix="apps/*/")
+        reports["several-targets"] = workflow.make_comment(mode="plan", prefix="apps/*/")
     with open_workflow(_make_folder(folder, "nothing"), "") as workflow:
-        reports["nothing-to-delete"] = workflow.comment_of(
+        reports["nothing-to-delete"] = workflow.make_comment(
             mode="plan", keep_count="20", comment="always"
         )
     return reports
