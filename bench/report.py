@@ -239,9 +239,9 @@ def _format_title(case: Case) -> str:
     """Return a title such as `Delete 100 of 200 deployments, 500 objects each`."""
     deployment_count = len(case.layout.deployments)
     counts = [deployment.object_count for deployment in case.layout.deployments]
-    least, most = min(counts), max(counts)
-    objects = f"{most:,} objects each" if least == most else f"{least:,} to {most:,} objects each"
-    deployments = f"{deployment_count:,} deployments, {objects}"
+    smallest, largest = min(counts), max(counts)
+    size_range = f"{largest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
+    deployments = f"{deployment_count:,} deployments, {size_range} objects each"
     server_note = " (SeaweedFS)" if case.server is Server.SEAWEEDFS else ""
     if case.work is Work.PLAN:
         return f"Plan {deployments}{server_note}"

@@ -27,8 +27,8 @@ def find_large_functions(sources: Iterable[PythonSource], limit: int) -> Iterato
         for function in source.functions():
             lines = (function.end_lineno or function.lineno) - function.lineno + 1
             if lines > limit:
-                where = f"{source.path}:{function.lineno}"
-                yield f"{where}: {function.name} has {lines} lines; the limit is {limit}"
+                location = f"{source.path}:{function.lineno}"
+                yield f"{location}: {function.name} has {lines} lines; the limit is {limit}"
 
 
 def count_docstrings(sources: Iterable[PythonSource]) -> int:
@@ -43,6 +43,6 @@ def find_openings(sources: Iterable[PythonSource]) -> Sequence[str]:
         for docstring in source.docstrings():
             first = docstring.text.split(maxsplit=1)[0].rstrip(",.:;") if docstring.text else ""
             if first in OPENINGS:
-                where = f"{source.path}:{docstring.line}"
-                messages.append(f'{where}: the docstring opens with "{first}"')
+                location = f"{source.path}:{docstring.line}"
+                messages.append(f'{location}: the docstring opens with "{first}"')
     return messages

@@ -160,8 +160,8 @@ def find_vague_names(source: PythonSource) -> Iterator[str]:
     """Yield a message for each variable, parameter or attribute with a name of VAGUE_NAMES."""
     for name in source.names():
         if name.kind is NameKind.VARIABLE and name.text in VAGUE_NAMES:
-            where = f"{source.path}:{name.line}"
-            yield f'{where}: "{name.text}" is no name; write the noun, such as "deployment"'
+            location = f"{source.path}:{name.line}"
+            yield f'{location}: "{name.text}" is no name; write the noun, such as "deployment"'
 
 
 def check_words(

@@ -17,35 +17,35 @@ HUGE = (*(f"a/{number:07}" for number in range(1001)), "manifest.json")
 class Row:
     """A deployment, the time of its upload, and the recipe's decision.
 
-    `when` is a number of days ago, a day from today and a time (`-1 23:00`), or a date. The
+    `uploaded` is a number of days ago, a day from today and a time (`-1 23:00`), or a date. The
     decision `ignored` means that it is not a deployment.
     """
 
     name: str
-    when: float | str
+    uploaded: float | str
     decision: str
     files: Sequence[str] = COMPLETE
 
     def age_days(self, now: datetime) -> float:
-        return (now - _parse_time(self.when, now)) / timedelta(days=1)
+        return (now - _parse_time(self.uploaded, now)) / timedelta(days=1)
 
 
-def _parse_time(when: float | str, now: datetime) -> datetime:
-    if not isinstance(when, str):
-        return now - timedelta(days=when)
-    first, *_, clock = when.split()
+def _parse_time(uploaded: float | str, now: datetime) -> datetime:
+    if not isinstance(uploaded, str):
+        return now - timedelta(days=uploaded)
+    first, *_, clock = uploaded.split()
     hour, minute = map(int, clock.split(":"))
     if first.lstrip("-").isdecimal():
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight + timedelta(days=int(first), hours=hour, minutes=minute)
-    date = datetime.strptime(f"{when} +0000", "%a %Y-%m-%d %H:%M %z")
-    assert first == f"{date:%a}", f"{when} is a {date:%A}"
+    date = datetime.strptime(f"{uploaded} +0000", "%a %Y-%m-%d %H:%M %z")
+    assert first == f"{date:%a}", f"{uploaded} is a {date:%A}"
     return date
 
 
-def make_dated_row(when: str, decision: str) -> Row:
+def make_dated_row(uploaded: str, decision: str) -> Row:
     """Return a row that is named after its date."""
-    return Row(re.sub(r"\W+", "-", when.split(" ", 1)[1]), when, decision)
+    return Row(re.sub(r"\W+", "-", uploaded.split(" ", 1)[1]), uploaded, decision)
 
 
 AFTER_A_ROLLBACK = (

@@ -136,9 +136,9 @@ def test_gallery_shows_every_picture_below_a_caption():
     page = (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
     blocks = re.split(r"^(?=\*\*|#)", page, flags=re.MULTILINE)
     captioned = [block for block in blocks if block.startswith("**")]
-    shown = [re.findall(r"images/([\w-]+\.png)", block) for block in captioned]
-    assert all(shown)
-    assert {name for names in shown for name in names} == {
+    names_by_block = [re.findall(r"images/([\w-]+\.png)", block) for block in captioned]
+    assert all(names_by_block)
+    assert {name for names in names_by_block for name in names} == {
         path.name for path in ROOT.glob("docs/images/*.png")
     }
 

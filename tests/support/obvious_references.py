@@ -159,9 +159,9 @@ def is_any_number(name):
     slug = make_slug(name)
     for word in ("", *WORDS):
         for separator in ("", "-") if word else ("",):
-            rest = slug[len(word + separator) :]
-            is_number = bool(rest) and set(rest) <= set("0123456789")
-            if slug.startswith(word + separator) and is_number and int(rest) < 1_000_000:
+            digits = slug[len(word + separator) :]
+            is_number = bool(digits) and set(digits) <= set("0123456789")
+            if slug.startswith(word + separator) and is_number and int(digits) < 1_000_000:
                 return True
     return False
 

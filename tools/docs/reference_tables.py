@@ -64,8 +64,8 @@ def format_references_table() -> str:
     for text, reference, names in SAMPLES:
         matching = [name for name in names if reference.matches(name)]
         newest = [name for name in names if reference.describe_before_commit(name)]
-        others = [name for name in names if name not in (*matching, *newest)]
-        rows.append((text, *map(_join_names, (matching, newest, others))))
+        not_matching = [name for name in names if name not in (*matching, *newest)]
+        rows.append((text, *map(_join_names, (matching, newest, not_matching))))
     head = ("reference", "matches", "if its commit is not deployed, the newest", "does not match")
     return format_table(head, rows)
 

@@ -166,8 +166,8 @@ class FakeRepository:
     ) -> None:
         """Add a commit to the default branch or, with `is_on_side`, to another one."""
         commits = self.side_commits if is_on_side else self.commits
-        when = f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else _format_time(len(commits))
-        commits.append(FakeCommit(sha=sha, message=message, author=author, authored_at=when))
+        authored_at = f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else _format_time(len(commits))
+        commits.append(FakeCommit(sha=sha, message=message, author=author, authored_at=authored_at))
 
     def list_deployments(self, environment: str | None) -> Sequence[object]:
         return [

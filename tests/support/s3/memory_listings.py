@@ -108,17 +108,17 @@ def list_versions(bucket: MemoryBucket, query: dict[str, str]) -> Answer:
         start = (
             matching_indexes[0] + 1 if matching_indexes else (later_indexes or [len(entries)])[0]
         )
-    shown = entries[start : start + limit]
+    page_entries = entries[start : start + limit]
     is_truncated = len(entries) > start + limit
     next_markers = ""
     if is_truncated:
-        key, version, _ = shown[-1]
+        key, version, _ = page_entries[-1]
         next_markers = (
             f"<NextKeyMarker>{_encode_key(key, query)}</NextKeyMarker>"
             f"<NextVersionIdMarker>{version.version_id}</NextVersionIdMarker>"
         )
     body = "".join(
-        _version(key, version, query, is_latest=latest) for key, version, latest in shown
+        _version(key, version, query, is_latest=latest) for key, version, latest in page_entries
     )
     return _page("ListVersionsResult", query, is_truncated, next_markers + body)
 

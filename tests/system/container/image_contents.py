@@ -66,8 +66,8 @@ def measure_parts() -> Counter[str]:
 def format_parts_table(sizes: Counter[str]) -> str:
     """Return a Markdown table of the largest parts, the rest and the sum, in MB."""
     largest = sizes.most_common(_ROWS)
-    rest = sizes.total() - sum(size for _, size in largest)
-    rows = [*largest, ("other", rest), ("together", sizes.total())]
+    other_bytes = sizes.total() - sum(size for _, size in largest)
+    rows = [*largest, ("other", other_bytes), ("together", sizes.total())]
     lines = [f"| {part} | {size / 1_000_000:.1f} |" for part, size in rows]
     return "\n".join(["| package | MB |", "|---|--:|", *lines])
 
