@@ -14,11 +14,14 @@ from ci3.errors import ExitCode, SettingsError
 from tests.support.cleanup_run import OLD_NAMES, apply, make_context, seed_site
 from tests.support.s3.memory_site import MemorySite, running_site
 
-__all__ = ["OLD_NAMES", "again"]
+__all__ = ["OLD_NAMES", "match_refresh"]
 
 
-def again(name: str, nth: int | None = 1) -> dict:
-    """Match the refresh of a deployment: its listing right before deletion, and after if nth=2."""
+def match_refresh(name: str, nth: int | None = 1) -> dict:
+    """Return a proxy rule that matches a deployment's listing right before deletion.
+
+    With nth=2, it matches the listing right after deletion.
+    """
     return {"method": "GET", "pattern": f"prefix={name}%2F", "nth": nth, "late": True}
 
 
@@ -35,29 +38,30 @@ def proxy(site: MemorySite):
 
 
 @pytest.fixture(params=["unversioned", "versioned"])
-def live(request: pytest.FixtureRequest, site: MemorySite) -> Iterator[MemorySite]:
+def seeded_site(request: pytest.FixtureRequest, site: MemorySite) -> Iterator[MemorySite]:
     """A site with one deployment to keep, three to delete, and files outside any deployment.
 
-    After the test, without the fault: on a versioned bucket a restore must recreate everything, a
-    second run must leave nothing to delete, and what is kept must be unchanged, byte for byte.
+    After the test, the fault is removed and the invariants are checked: on a versioned bucket, a
+    restore recreates everything; a second run leaves nothing to delete; and the content that is
+    kept is unchanged.
     """
     if request.param == "versioned":
         site.enable_versioning()
     seed_site(site)
-    kept_content, versions = kept(site), site.all_versions()
+    kept_content, versions = read_kept_content(site), site.all_versions()
     yield site
     site.proxy.forget_rules()
     site.proxy.on_request = None
-    assert kept_content.items() <= kept(site).items()
+    assert kept_content.items() <= read_kept_content(site).items()
     if request.param == "versioned":
         assert versions <= site.all_versions()
         for path in sorted(Path().glob("*.jsonl")):
             check_restore(site, path)
     check_second_run(site)
-    assert kept_content.items() <= kept(site).items()
+    assert kept_content.items() <= read_kept_content(site).items()
 
 
-def kept(site: MemorySite) -> dict:
+def read_kept_content(site: MemorySite) -> dict:
     prefixes_to_delete = tuple(f"{name}/" for name in OLD_NAMES)
     return {
         key: content
@@ -85,7 +89,7 @@ def check_restore(site: MemorySite, path: Path) -> None:
             )
             plan = restoration.make_plan()
             assert not plan.object_count or restoration.restore(plan).is_complete
-    except SettingsError:  # only of a journal without a header
+    except SettingsError:  # the journal has no header
         assert b"\n" not in path.read_bytes()
         return
     versions_after = site.current_versions()
@@ -95,7 +99,7 @@ def check_restore(site: MemorySite, path: Path) -> None:
 
 
 def check_second_run(site: MemorySite) -> None:
-    """Check that a run without faults deletes the rest, and that a third has nothing to delete."""
+    """Check that a run without faults deletes the rest, and leaves nothing to delete."""
     assert apply(site).exit_code is ExitCode.DONE
     context = make_context(site)
     assert context.make_plan(context.open_bucket()).to_delete == ()

@@ -1,4 +1,4 @@
-"""What changes between the plan and the deletion is kept."""
+"""Deployments that change between the plan and the deletion are kept."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 
 from ci3.core.model.result import ObjectOutcome
 from ci3.errors import ExitCode, RefusedError
-from tests.integration.faults.conftest import OLD_NAMES, again
+from tests.integration.faults.conftest import OLD_NAMES, match_refresh
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import GROUP_LISTING, HTML, entry, error, listing
 from tests.support.s3.fault_proxy import FaultProxy
@@ -21,41 +21,42 @@ def upload_same_bytes(bucket: MemorySite) -> None:
     bucket.put("old-2/file-00001", days=0)
 
 
-def upload_another(bucket: MemorySite) -> None:
+def upload_new_file(bucket: MemorySite) -> None:
     bucket.put("old-2/one-more", days=11)
 
 
-def remove_one(bucket: MemorySite) -> None:
+def remove_file(bucket: MemorySite) -> None:
     bucket.remove("old-2/file-00001")
 
 
+def remove_files(bucket: MemorySite, name: str) -> None:
+    for number in range(3):
+        bucket.remove(f"{name}/file-{number:05}")
+
+
 @pytest.mark.parametrize(
-    "change", [upload_other_bytes, upload_same_bytes, upload_another, remove_one]
+    "change", [upload_other_bytes, upload_same_bytes, upload_new_file, remove_file]
 )
-def test_deployment_that_changed_since_the_plan_is_kept_whole(
-    live: MemorySite, proxy: FaultProxy, change: Callable[[MemorySite], None], assert_screen
+def test_deployment_that_changed_since_the_plan_is_kept_completely(
+    seeded_site: MemorySite, proxy: FaultProxy, change: Callable[[MemorySite], None], assert_screen
 ) -> None:
-    proxy.call_before(**again("old-2"), act=lambda: change(live))
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"changed": 3}
-    assert_screen(ran.result_of("old-2").problem, is_shared=True)
-    assert live.folders() == {"new", "old-2"}
-    assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
+    proxy.call_before(**match_refresh("old-2"), act=lambda: change(seeded_site))
+    run = apply(seeded_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-2") == {"changed": 3}
+    assert_screen(run.result_of("old-2").problem, is_shared=True)
+    assert seeded_site.folders() == {"new", "old-2"}
+    assert not any("old-2" in key for request in proxy.deletions for key in request.batch_keys)
 
 
-def test_deployment_that_somebody_else_deleted_is_absent(
-    live: MemorySite, proxy: FaultProxy
+def test_deployment_that_another_client_deleted_is_absent(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
-    def remove() -> None:
-        for number in range(3):
-            live.remove(f"old-2/file-{number:05}")
-
-    proxy.call_before(**again("old-2"), act=remove)
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.DONE
-    assert ran.counts("old-2") == {"absent": 3}
-    assert ran.result.count_objects(ObjectOutcome.DELETED) == 6
+    proxy.call_before(**match_refresh("old-2"), act=lambda: remove_files(seeded_site, "old-2"))
+    run = apply(seeded_site)
+    assert run.exit_code is ExitCode.DONE
+    assert run.counts("old-2") == {"absent": 3}
+    assert run.result.count_objects(ObjectOutcome.DELETED) == 6
 
 
 @pytest.mark.parametrize(
@@ -69,63 +70,59 @@ def test_deployment_that_somebody_else_deleted_is_absent(
     ],
 )
 def test_deployment_that_cannot_be_listed_again_is_kept(
-    live: MemorySite, proxy: FaultProxy, status: int, body: str
+    seeded_site: MemorySite, proxy: FaultProxy, status: int, body: str
 ) -> None:
-    proxy.answer(**again("old-2", None), body=body, status=status)
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"failed": 3}
-    assert ran.result_of("old-2").problem.startswith("kept: ")
-    assert live.folders() == {"new", "old-2"}
+    proxy.answer(**match_refresh("old-2", None), body=body, status=status)
+    run = apply(seeded_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-2") == {"failed": 3}
+    assert run.result_of("old-2").problem.startswith("kept: ")
+    assert seeded_site.folders() == {"new", "old-2"}
 
 
 def test_lost_access_stops_the_run_before_the_next_deletion(
-    live: MemorySite, proxy: FaultProxy
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
-    proxy.answer(**again("old-2"), body=error("ExpiredToken"), status=400)
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert "ExpiredToken" in ran.result.stop_reason
-    assert ran.result.count_objects(ObjectOutcome.DELETED) == 0
-    assert live.folders() == {"new", *OLD_NAMES}
+    proxy.answer(**match_refresh("old-2"), body=error("ExpiredToken"), status=400)
+    run = apply(seeded_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert "ExpiredToken" in run.result.stop_reason
+    assert run.result.count_objects(ObjectOutcome.DELETED) == 0
+    assert seeded_site.folders() == {"new", *OLD_NAMES}
 
 
-# While somebody thinks about the plan.
+# Changes while the plan is being reviewed.
 
 
-def test_deployment_that_changed_during_approval_is_kept(live: MemorySite) -> None:
-    ran = apply(live, before_approval=lambda: upload_same_bytes(live))
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"changed": 3}
-    assert live.folders() == {"new", "old-2"}
+def test_deployment_that_changed_during_approval_is_kept(seeded_site: MemorySite) -> None:
+    run = apply(seeded_site, before_approval=lambda: upload_same_bytes(seeded_site))
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-2") == {"changed": 3}
+    assert seeded_site.folders() == {"new", "old-2"}
 
 
-def test_deployment_that_went_during_approval_is_absent(live: MemorySite) -> None:
-    def remove() -> None:
-        for number in range(3):
-            live.remove(f"old-2/file-{number:05}")
-
-    ran = apply(live, before_approval=remove)
-    assert ran.exit_code is ExitCode.DONE
-    assert ran.counts("old-2") == {"absent": 3}
+def test_deployment_deleted_during_approval_is_absent(seeded_site: MemorySite) -> None:
+    run = apply(seeded_site, before_approval=lambda: remove_files(seeded_site, "old-2"))
+    assert run.exit_code is ExitCode.DONE
+    assert run.counts("old-2") == {"absent": 3}
 
 
-def test_deployment_that_became_due_during_approval_was_not_approved(live: MemorySite) -> None:
-    ran = apply(live, before_approval=lambda: live.deploy("old-3x", days=20))
-    assert ran.exit_code is ExitCode.DONE
-    assert live.folders() == {"new", "old-3x"}
-    live.remove("old-3x/file-00000")
-    for number in range(3):
-        live.remove(f"old-3x/file-{number:05}")
+def test_old_deployment_uploaded_during_approval_is_not_deleted(
+    seeded_site: MemorySite,
+) -> None:
+    run = apply(seeded_site, before_approval=lambda: seeded_site.deploy("old-3x", days=20))
+    assert run.exit_code is ExitCode.DONE
+    assert seeded_site.folders() == {"new", "old-3x"}
+    remove_files(seeded_site, "old-3x")
 
 
-def test_hole_that_opened_during_approval_refuses_everything(
-    live: MemorySite, proxy: FaultProxy
+def test_apply_is_refused_if_a_deployment_cannot_be_listed_at_approval(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
     denied = {"body": error("AccessDenied"), "status": 403}
     proxy.answer("GET", GROUP_LISTING, late=True, **denied)
-    proxy.answer(**again("old-2"), **denied)
+    proxy.answer(**match_refresh("old-2"), **denied)
     with pytest.raises(RefusedError, match=r"old-2.*AccessDenied"):
-        apply(live, before_approval=lambda: None)
-    assert live.folders() == {"new", *OLD_NAMES}
+        apply(seeded_site, before_approval=lambda: None)
+    assert seeded_site.folders() == {"new", *OLD_NAMES}
     assert proxy.deletions == []

@@ -1,4 +1,4 @@
-"""An interrupt waits for what is out, and accounts for all."""
+"""An interrupted run waits for requests in flight, and reports an outcome for every object."""
 
 import os
 import signal
@@ -15,36 +15,41 @@ from tests.support.s3.memory_site import MemorySite
 DELETE = r"\?delete"
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_waits_for_what_is_out_and_accounts_for_all(
-    site: MemorySite, proxy: FaultProxy, sent: signal.Signals
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_waits_for_requests_in_flight_and_reports_every_object(
+    site: MemorySite, proxy: FaultProxy, interrupt: signal.Signals
 ) -> None:
-    """More batches than go out at once: whatever is out is held until the interrupt has come."""
+    """Each request in flight is delayed until the signal handler has run.
+
+    There are more batches than concurrent requests, so some batches are never sent.
+    """
     site.deploy("new", days=1)
     site.deploy("old", days=10, files=9_500)
-    is_sent, has_come = threading.Event(), threading.Event()
+    is_sent, is_handled = threading.Event(), threading.Event()
 
     def interrupt_once() -> None:
         if not is_sent.is_set():
             is_sent.set()
-            os.kill(os.getpid(), sent)
-        has_come.wait(timeout=60)
+            os.kill(os.getpid(), interrupt)
+        is_handled.wait(timeout=60)
 
     def raise_interrupt(*_: object) -> None:
-        has_come.set()
+        is_handled.set()
         raise KeyboardInterrupt
 
     proxy.call_before("POST", DELETE, interrupt_once)
-    before = {one: signal.signal(one, raise_interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {
+        number: signal.signal(number, raise_interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        ran = apply(site)
+        run = apply(site)
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-    assert ran.exit_code is ExitCode.PARTIAL
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert run.exit_code is ExitCode.PARTIAL
     reason = describe_error(KeyboardInterrupt())
-    assert ran.result.stop_reason == reason
-    assert ran.journal[-1] == {"record": "end", "stopped": reason}
-    asked = sum(len(one.batch_keys) for one in proxy.deletions)
-    assert ran.result.count_objects(ObjectOutcome.DELETED) == asked < 9_500
-    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9_500 - asked
+    assert run.result.stop_reason == reason
+    assert run.journal[-1] == {"record": "end", "stopped": reason}
+    requested_count = sum(len(request.batch_keys) for request in proxy.deletions)
+    assert run.result.count_objects(ObjectOutcome.DELETED) == requested_count < 9_500
+    assert run.result.count_objects(ObjectOutcome.FAILED) == 9_500 - requested_count

@@ -1,4 +1,4 @@
-"""Others at the same bucket in the midst of a run: deploys, pins that move, a second run."""
+"""Other writers during a run: deploys, live references that move, and a second run."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,108 +19,116 @@ from tests.support.s3.memory_site import MemorySite
 DELETE = r"\?delete"
 
 
-def test_other_bytes_uploaded_after_the_last_listing_survive(
-    live: MemorySite, proxy: FaultProxy
+def test_other_bytes_uploaded_after_the_last_listing_are_kept(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
     key = "old-1/file-00001"
-    proxy.call_before("POST", DELETE, lambda: live.put(key, days=10, body=b"deployed again"), nth=1)
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"deleted": 2, "changed": 1}
-    assert live.content()[key][0] == b"deployed again"
-    assert live.folders() == {"new", "old-1"}
+    proxy.call_before(
+        "POST", DELETE, lambda: seeded_site.put(key, days=10, body=b"deployed again"), nth=1
+    )
+    run = apply(seeded_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-1") == {"deleted": 2, "changed": 1}
+    assert seeded_site.content()[key][0] == b"deployed again"
+    assert seeded_site.folders() == {"new", "old-1"}
 
 
-def test_file_that_is_new_after_the_last_listing_survives_and_is_told(
-    live: MemorySite, proxy: FaultProxy, assert_screen
+def test_new_file_after_the_last_listing_is_kept_and_reported(
+    seeded_site: MemorySite, proxy: FaultProxy, assert_screen
 ) -> None:
-    proxy.call_before("POST", DELETE, lambda: live.put("old-1/one-more", days=10), nth=1)
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert_screen(ran.result_of("old-1").problem, is_shared=True)
-    assert {key for key in live.content() if key.startswith("old")} == {"old-1", "old-1/one-more"}
+    proxy.call_before("POST", DELETE, lambda: seeded_site.put("old-1/one-more", days=10), nth=1)
+    run = apply(seeded_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert_screen(run.result_of("old-1").problem, is_shared=True)
+    assert {key for key in seeded_site.content() if key.startswith("old")} == {
+        "old-1",
+        "old-1/one-more",
+    }
 
 
 @pytest.mark.parametrize("is_approved_by_hand", [False, True])
-def test_pin_that_moves_to_a_doomed_deployment_in_between_keeps_it(
-    live: MemorySite, proxy: FaultProxy, *, is_approved_by_hand: bool
+def test_pin_that_moves_after_the_plan_keeps_a_deployment_to_delete(
+    seeded_site: MemorySite, proxy: FaultProxy, *, is_approved_by_hand: bool
 ) -> None:
-    """The pointer is read for the plan, for the plan made since, and right before the deletion."""
-    live.put("current", days=90, body=b"new")
+    """The pointer is read for the plan, for the plan at approval, and right before the deletion."""
+    seeded_site.put("current", days=90, body=b"new")
 
     def move() -> None:
-        live.put("current", body=b"old-2")
+        seeded_site.put("current", body=b"old-2")
 
     if is_approved_by_hand:
-        ran = apply(
-            live, before_approval=move, live_from="object:current", changeable_keys=["current"]
+        run = apply(
+            seeded_site,
+            before_approval=move,
+            live_from="object:current",
+            changeable_keys=["current"],
         )
     else:
         proxy.call_before("GET", "/current", move, nth=2)
-        ran = apply(live, live_from="object:current", changeable_keys=["current"])
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"changed": 3}
-    assert "live" in ran.result_of("old-2").problem
-    assert live.folders() == {"new", "old-2"}
+        run = apply(seeded_site, live_from="object:current", changeable_keys=["current"])
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-2") == {"changed": 3}
+    assert "live" in run.result_of("old-2").problem
+    assert seeded_site.folders() == {"new", "old-2"}
 
 
-def test_two_applies_at_once_delete_what_was_due_and_nothing_else(
-    live: MemorySite, proxy: FaultProxy
+def test_two_concurrent_applies_delete_only_what_both_plans_name(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
-    """Both have planned, listed again and journaled when the first request passes."""
-    both = Barrier(2, timeout=60)
-    proxy.call_before("POST", DELETE, both.wait)
+    """Both runs have planned, refreshed and journaled before the first request is forwarded."""
+    barrier = Barrier(2, timeout=60)
+    proxy.call_before("POST", DELETE, barrier.wait)
 
-    def one(name: str) -> tuple[ExitCode, ApplyResult]:
-        run = make_context(live, journal_file=f"{name}.jsonl")
-        reader = run.open_bucket()
-        plan = run.make_plan(reader)
+    def plan_and_apply(name: str) -> tuple[ExitCode, ApplyResult]:
+        context = make_context(seeded_site, journal_file=f"{name}.jsonl")
+        reader = context.open_bucket()
+        plan = context.make_plan(reader)
         assert {decision.deployment.name for decision in plan.to_delete} == set(OLD_NAMES)
-        result = apply_plan(run, plan, reader, is_fresh=True)
+        result = apply_plan(context, plan, reader, is_fresh=True)
         return exit_code_of_outcome(TargetResult(plan=plan, result=result).outcome), result
 
     with ThreadPoolExecutor(2) as pool:
-        ran = list(pool.map(one, ["first", "second"]))
+        results = list(pool.map(plan_and_apply, ["first", "second"]))
 
-    assert live.folders() == {"new"}
-    for code, result in ran:
-        assert code is ExitCode.DONE
-        gone = result.count_objects(ObjectOutcome.DELETED) + result.count_objects(
+    assert seeded_site.folders() == {"new"}
+    for exit_code, result in results:
+        assert exit_code is ExitCode.DONE
+        deleted_count = result.count_objects(ObjectOutcome.DELETED) + result.count_objects(
             ObjectOutcome.ABSENT
         )
-        assert gone == 9
-    assert sum(result.count_objects(ObjectOutcome.DELETED) for _, result in ran) == 9
+        assert deleted_count == 9
+    assert sum(result.count_objects(ObjectOutcome.DELETED) for _, result in results) == 9
 
 
-def test_run_that_comes_while_another_is_half_done_leaves_what_is_not_as_planned(
-    live: MemorySite, proxy: FaultProxy
+def test_second_run_keeps_a_deployment_that_the_first_deleted_in_part(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
-    """The second plans before the first deletes, and lists again after it has."""
-    second = make_context(live, journal_file="second.jsonl")
+    """The second run plans before the first run deletes, and refreshes afterwards."""
+    second = make_context(seeded_site, journal_file="second.jsonl")
     reader = second.open_bucket()
     plan = second.make_plan(reader)
     proxy.refuse(["old-1/file-00000"], "AccessDenied")
 
-    assert apply(live).exit_code is ExitCode.PARTIAL
+    assert apply(seeded_site).exit_code is ExitCode.PARTIAL
     result = apply_plan(second, plan, reader, is_fresh=True)
 
-    counts = {one.name: dict(one.counts) for one in result.deployments}
+    counts = {deployment.name: dict(deployment.counts) for deployment in result.deployments}
     assert counts["old-1"] == {ObjectOutcome.CHANGED: 3}
     assert counts["old-2"] == {ObjectOutcome.ABSENT: 3}
-    assert live.folders() == {"new", "old-1"}
+    assert seeded_site.folders() == {"new", "old-1"}
 
 
-def test_last_gate_stops_a_batch_that_would_delete_what_is_pinned(
-    live: MemorySite, proxy: FaultProxy
+def test_gate_stops_a_batch_that_would_delete_a_pinned_deployment(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
-    """Should all that stands before it fail, nothing of the batch goes out, and it is told."""
-    run = make_context(live)
-    reader = run.open_bucket()
-    approved = approve_plan(run, run.make_plan(reader), reader, is_fresh=True)
+    """The gate is the last check: it stops the run before the batch is sent."""
+    context = make_context(seeded_site)
+    reader = context.open_bucket()
+    approved = approve_plan(context, context.make_plan(reader), reader, is_fresh=True)
 
-    result = delete_approved(run, replace(approved, pins=pin_protected(["old-2"])), reader)
+    result = delete_approved(context, replace(approved, pins=pin_protected(["old-2"])), reader)
 
     assert result.outcome is RunOutcome.PARTIAL
     assert "'old-2/'" in result.stop_reason
     assert proxy.deletions == []
-    assert live.folders() == {"new", *OLD_NAMES}
+    assert seeded_site.folders() == {"new", *OLD_NAMES}

@@ -1,4 +1,4 @@
-"""S3 has too much of it: the run goes on more slowly, and gives up what never fares better."""
+"""Throttled requests: the run slows down, and keys that stay throttled fail."""
 
 from ci3.core.model.result import ObjectOutcome
 from ci3.engine.deletion.sender import RETRY_DELAYS_SECONDS
@@ -12,41 +12,41 @@ from tests.support.s3.memory_site import MemorySite
 DELETE = r"\?delete"
 
 
-def test_key_that_is_slowed_down_again_and_again_fails_and_is_told(
-    live: MemorySite, proxy: FaultProxy
+def test_keys_that_are_always_throttled_fail_after_all_retries(
+    seeded_site: MemorySite, proxy: FaultProxy
 ) -> None:
     proxy.refuse([f"old-2/file-{number:05}" for number in range(3)], "SlowDown")
 
-    ran = apply(live)
+    run = apply(seeded_site)
 
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"failed": 3}
-    assert [len(one.batch_keys) for one in proxy.deletions] == [9, *[3] * 8]
-    assert tuple(ran.pauses) == RETRY_DELAYS_SECONDS
-    assert live.folders() == {"new", "old-2"}
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-2") == {"failed": 3}
+    assert [len(request.batch_keys) for request in proxy.deletions] == [9, *[3] * 8]
+    assert tuple(run.pauses) == RETRY_DELAYS_SECONDS
+    assert seeded_site.folders() == {"new", "old-2"}
 
 
-def test_storm_of_503_slows_the_run_and_it_completes(
-    live: MemorySite, proxy: FaultProxy, pauses: list[float]
+def test_run_completes_after_many_503_responses(
+    seeded_site: MemorySite, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     for number in range(1, 9):
         proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=number)
 
-    ran = apply(live)
+    run = apply(seeded_site)
 
-    assert ran.exit_code is ExitCode.DONE
-    assert live.folders() == {"new"}
+    assert run.exit_code is ExitCode.DONE
+    assert seeded_site.folders() == {"new"}
     assert len(proxy.deletions) == 9
-    assert len(pauses) + len(ran.pauses) == 8
+    assert len(pauses) + len(run.pauses) == 8
 
 
-def test_storm_of_503_that_does_not_end_fails_and_is_told(
-    live: MemorySite, proxy: FaultProxy, pauses: list[float]
+def test_objects_fail_if_503_responses_do_not_end(
+    seeded_site: MemorySite, proxy: FaultProxy, pauses: list[float]
 ) -> None:
     proxy.answer("POST", DELETE, error("SlowDown"), status=503)
 
-    ran = apply(live)
+    run = apply(seeded_site)
 
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9
-    assert live.folders() == {"new", *OLD_NAMES}
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.result.count_objects(ObjectOutcome.FAILED) == 9
+    assert seeded_site.folders() == {"new", *OLD_NAMES}

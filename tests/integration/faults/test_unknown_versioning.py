@@ -1,4 +1,4 @@
-"""A plan is applied only where deletion means what it meant when the plan was made."""
+"""A plan is refused if the bucket's versioning is not what it was when the plan was made."""
 
 from dataclasses import replace
 
@@ -22,28 +22,30 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("was", Versioning)
-@pytest.mark.parametrize("now", Versioning)
+@pytest.mark.parametrize("planned", Versioning)
+@pytest.mark.parametrize("current", Versioning)
 def test_plan_made_with_another_versioning_is_refused(
-    site: MemorySite, proxy: FaultProxy, was: Versioning, now: Versioning
+    site: MemorySite, proxy: FaultProxy, planned: Versioning, current: Versioning
 ) -> None:
     seed_site(site)
-    if Versioning.ENABLED in (was, now):
+    if Versioning.ENABLED in (planned, current):
         site.enable_versioning()
-    proxy.answer("GET", r"\?versioning", STATES[was])
+    proxy.answer("GET", r"\?versioning", STATES[planned])
 
     def change() -> None:
-        proxy.answer("GET", r"\?versioning", STATES[now])
+        proxy.answer("GET", r"\?versioning", STATES[current])
 
-    if was is now:
+    if planned is current:
         assert apply(site, before_approval=change).exit_code is ExitCode.DONE
         return
-    with pytest.raises(RefusedError, match=f" {was}.* {now}"):
+    with pytest.raises(RefusedError, match=f" {planned}.* {current}"):
         apply(site, before_approval=change)
     assert proxy.deletions == []
 
 
-def test_slow_match_refuses(site: MemorySite, proxy: FaultProxy) -> None:
+def test_plan_is_refused_if_the_match_pattern_times_out(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
     site.deploy("a" * 60 + "!", days=1)
     context = make_context(site)
     pattern = UserPattern.compile("(a|aa)+", timeout_seconds=0.05)

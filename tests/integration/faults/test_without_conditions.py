@@ -1,4 +1,4 @@
-"""Whether or not S3 checks conditions: nothing is sent that was not listed a moment ago."""
+"""With or without conditional deletes, every deletion and every retry needs a recent listing."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from ci3.engine.inventory.versions import list_all_versions
 from ci3.engine.workers.progress import NoProgress
 from ci3.engine.workers.run_control import RunControl
 from ci3.errors import ExitCode
-from tests.integration.faults.conftest import again
+from tests.integration.faults.conftest import match_refresh
 from tests.support.cleanup_run import apply, make_context
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy, Request
@@ -27,118 +27,135 @@ NEW = b"rolled back"
 
 
 @pytest.fixture(params=["SlowDown", "InternalError"])
-def slow(request: pytest.FixtureRequest, proxy: FaultProxy) -> Callable[[Callable], None]:
-    """Let S3 ask for the first batch again, and something happen in the pause."""
+def refuse_first_batch(
+    request: pytest.FixtureRequest, proxy: FaultProxy
+) -> Callable[[Callable], None]:
+    """Return a function that makes S3 refuse the first batch, and calls `act` before the retry."""
 
-    def reply(act: Callable[[], object]) -> None:
-        def ask_again(sent: Request) -> str:
+    def refuse(act: Callable[[], object]) -> None:
+        def reply(batch: Request) -> str:
             act()
             errors = (
                 f"<Error><Key>{key}</Key><Code>{request.param}</Code></Error>"
-                for key in sent.batch_keys
+                for key in batch.batch_keys
             )
             proxy.forget_rules()
             return f"<DeleteResult>{''.join(errors)}</DeleteResult>"
 
-        proxy.answer_with("POST", DELETE, ask_again)
+        proxy.answer_with("POST", DELETE, reply)
 
-    return reply
+    return refuse
 
 
 @pytest.fixture(params=[False, True], ids=["ignores-conditions", "honors-conditions"])
-def careless(request: pytest.FixtureRequest, site: MemorySite) -> MemorySite:
-    """A deployment to delete; a condition cannot see that the same bytes were uploaded again."""
+def bucket(request: pytest.FixtureRequest, site: MemorySite) -> MemorySite:
+    """A bucket with a deployment to delete.
+
+    Conditions do not detect that the same bytes were uploaded again: the ETag is the same.
+    """
     site.set_conditional_deletes(yes=request.param)
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
     return site
 
 
-def test_what_was_uploaded_again_in_a_pause_is_not_sent_again(
-    careless: MemorySite, slow: Callable
+def test_key_uploaded_again_before_the_retry_is_not_deleted(
+    bucket: MemorySite, refuse_first_batch: Callable
 ) -> None:
-    slow(lambda: (careless.put("old-1/file-00001", body=NEW), careless.remove("old-1/file-00002")))
-    ran = apply(careless, changeable_keys=("old-1/file-00001", "old-1/file-00002"))
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"changed": 2, "absent": 1}
-    assert careless.content()["old-1/file-00001"][0] == NEW
+    refuse_first_batch(
+        lambda: (bucket.put("old-1/file-00001", body=NEW), bucket.remove("old-1/file-00002"))
+    )
+    run = apply(bucket, changeable_keys=("old-1/file-00001", "old-1/file-00002"))
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-1") == {"changed": 2, "absent": 1}
+    assert bucket.content()["old-1/file-00001"][0] == NEW
 
 
-def test_same_bytes_uploaded_again_in_a_pause_stay(careless: MemorySite, slow: Callable) -> None:
-    slow(lambda: careless.deploy("old-1", days=0))
-    ran = apply(careless, changeable_keys=[f"old-1/file-{number:05}" for number in range(3)])
-    assert ran.counts("old-1") == {"changed": 3}
-    assert careless.folders() == {"new", "old-1"}
+def test_same_bytes_uploaded_again_before_the_retry_are_kept(
+    bucket: MemorySite, refuse_first_batch: Callable
+) -> None:
+    refuse_first_batch(lambda: bucket.deploy("old-1", days=0))
+    run = apply(bucket, changeable_keys=[f"old-1/file-{number:05}" for number in range(3)])
+    assert run.counts("old-1") == {"changed": 3}
+    assert bucket.folders() == {"new", "old-1"}
 
 
-def test_nothing_is_sent_again_that_cannot_be_listed(
-    careless: MemorySite, proxy: FaultProxy, slow: Callable
+def test_keys_that_cannot_be_listed_are_not_retried(
+    bucket: MemorySite, proxy: FaultProxy, refuse_first_batch: Callable
 ) -> None:
     denied = {"body": error("AccessDenied"), "status": 403}
-    slow(lambda: None)
-    forget = proxy.forget_rules
-    proxy.forget_rules = lambda: (forget(), proxy.answer(**again("old-1", None), **denied))
-    ran = apply(careless)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"failed": 3}
+    refuse_first_batch(lambda: None)
+    forget_rules = proxy.forget_rules
+    proxy.forget_rules = lambda: (
+        forget_rules(),
+        proxy.answer(**match_refresh("old-1", None), **denied),
+    )
+    run = apply(bucket)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-1") == {"failed": 3}
     assert len(proxy.deletions) == 1
 
 
 @pytest.mark.parametrize("versions", ["false", "true"])
-def test_sdk_sends_nothing_again_that_nothing_guards(
-    careless: MemorySite, proxy: FaultProxy, pauses: list[float], versions: str
+def test_sdk_does_not_retry_deletions(
+    bucket: MemorySite, proxy: FaultProxy, pauses: list[float], versions: str
 ) -> None:
     if versions == "true":
-        careless.suspend_versioning()
-    upload = lambda: careless.put("old-1/file-00001", body=NEW)  # noqa: E731 - said once
+        bucket.suspend_versioning()
+
+    def upload() -> None:
+        bucket.put("old-1/file-00001", body=NEW)
+
     proxy.answer("POST", DELETE, error("SlowDown"), status=503, nth=1, first=upload)
-    ran = apply(careless, changeable_keys=("old-1/file-00001",), delete_versions=versions)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"changed": 3}
-    assert careless.content()["old-1/file-00001"][0] == NEW
+    run = apply(bucket, changeable_keys=("old-1/file-00001",), delete_versions=versions)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-1") == {"changed": 3}
+    assert bucket.content()["old-1/file-00001"][0] == NEW
     assert pauses == []
 
 
-def test_what_has_not_changed_in_a_pause_is_sent_again(
-    careless: MemorySite, proxy: FaultProxy, slow: Callable
+def test_unchanged_keys_are_retried(
+    bucket: MemorySite, proxy: FaultProxy, refuse_first_batch: Callable
 ) -> None:
-    slow(lambda: None)
-    assert apply(careless).counts("old-1") == {"deleted": 3}
+    refuse_first_batch(lambda: None)
+    assert apply(bucket).counts("old-1") == {"deleted": 3}
     assert len(proxy.deletions) == 2
 
 
-def test_null_version_overwritten_in_a_pause_is_not_sent_again(
+def test_null_version_overwritten_before_the_retry_is_not_deleted(
     site: MemorySite, proxy: FaultProxy
 ) -> None:
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
     site.suspend_versioning()
 
-    def ask_again(sent: Request) -> str:
+    def refuse(batch: Request) -> str:
         site.put("old-1/file-00000", body=NEW)
         errors = (
             f"<Error><Key>{key}</Key><VersionId>null</VersionId><Code>SlowDown</Code></Error>"
-            for key in sent.batch_keys
+            for key in batch.batch_keys
         )
         proxy.forget_rules()
         return f"<DeleteResult>{''.join(errors)}</DeleteResult>"
 
-    proxy.answer_with("POST", DELETE, ask_again)
-    ran = apply(site, changeable_keys=("old-1/file-00000",), delete_versions="true")
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"changed": 3}
+    proxy.answer_with("POST", DELETE, refuse)
+    run = apply(site, changeable_keys=("old-1/file-00000",), delete_versions="true")
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-1") == {"changed": 3}
     assert site.content()["old-1/file-00000"][0] == NEW
 
 
 # Before the first request.
 
 
-def sender(site: MemorySite, *, seconds: Callable[[], float]) -> tuple[ObjectSender, ObjectPart]:
+def make_sender(
+    site: MemorySite, *, seconds: Callable[[], float]
+) -> tuple[ObjectSender, ObjectPart]:
     reader = make_context(site).open_bucket()
     writer = reader.open_writer()
     writer.probe_conditional_deletes("", Versioning.DISABLED)
     _, objects = list_deployment(reader, "old-1", "old-1/")
-    one = ObjectSender(
+    sender = ObjectSender(
         reader=reader,
         writer=writer,
         control=RunControl(progress=NoProgress(), sleep=lambda _: None, monotonic=seconds),
@@ -146,78 +163,81 @@ def sender(site: MemorySite, *, seconds: Callable[[], float]) -> tuple[ObjectSen
         list_objects=lambda _: (),
     )
     part = BatchPart(name="old-1", prefix="old-1/", entries=objects, listed_at=0.0)
-    return one, part
+    return sender, part
 
 
-def test_deployment_that_changed_since_an_old_listing_is_kept_whole(careless: MemorySite) -> None:
-    one, part = sender(careless, seconds=lambda: FRESH_SECONDS)
-    careless.put("old-1/file-00001", body=NEW)
-    said = one.send((part,))
-    assert {key.outcome for key in said.values()} == {ObjectOutcome.CHANGED}
-    assert len(careless.keys()) == 6
-
-
-def test_old_listing_is_made_again_and_a_fresh_one_is_not(
-    careless: MemorySite, proxy: FaultProxy
+def test_deployment_that_changed_since_a_stale_listing_is_kept_completely(
+    bucket: MemorySite,
 ) -> None:
+    sender, part = make_sender(bucket, seconds=lambda: FRESH_SECONDS)
+    bucket.put("old-1/file-00001", body=NEW)
+    outcomes = sender.send((part,))
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.CHANGED}
+    assert len(bucket.keys()) == 6
+
+
+def test_only_a_stale_listing_is_refreshed(bucket: MemorySite, proxy: FaultProxy) -> None:
     for age, listings in ((0.0, 0), (FRESH_SECONDS, 1)):
-        careless.deploy("old-1", days=10)
-        one, part = sender(careless, seconds=lambda age=age: age)
+        bucket.deploy("old-1", days=10)
+        sender, part = make_sender(bucket, seconds=lambda age=age: age)
         before = len(proxy.find_requests("GET"))
-        said = one.send((part,))
-        assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
+        outcomes = sender.send((part,))
+        assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.DELETED}
         assert len(proxy.find_requests("GET")) - before == listings
 
 
-def test_batch_that_takes_long_to_list_again_goes_in_several_requests(
-    careless: MemorySite, proxy: FaultProxy
+def test_batch_with_slow_refreshes_is_sent_in_several_requests(
+    bucket: MemorySite, proxy: FaultProxy
 ) -> None:
-    """So that what was listed first is not old by the time that the last is listed."""
+    """Otherwise the first listing would be stale when the last one is finished."""
     seconds = [FRESH_SECONDS]
 
-    def take_long() -> None:
+    def wait() -> None:
         seconds[0] += FRESH_SECONDS * 0.75
 
-    one, part = sender(careless, seconds=lambda: seconds[0])
-    proxy.call_before("GET", r"prefix=old-1%2F", take_long)
-    parts = tuple(replace(part, entries=(stored,)) for stored in part.entries)
-    said = one.send(parts)
-    assert {key.outcome for key in said.values()} == {ObjectOutcome.DELETED}
-    assert [len(sent.batch_keys) for sent in proxy.deletions] == [1, 1, 1]
+    sender, part = make_sender(bucket, seconds=lambda: seconds[0])
+    proxy.call_before("GET", r"prefix=old-1%2F", wait)
+    parts = tuple(replace(part, entries=(entry,)) for entry in part.entries)
+    outcomes = sender.send(parts)
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.DELETED}
+    assert [len(request.batch_keys) for request in proxy.deletions] == [1, 1, 1]
 
 
-def test_same_bytes_uploaded_again_during_a_slow_deletion_stay(careless: MemorySite) -> None:
-    """A roll-back: after FRESH_SECONDS no request deletes what is new."""
-    careless.deploy("old-1", days=10, files=2_001)
+def test_same_bytes_uploaded_again_during_a_slow_deletion_are_kept(bucket: MemorySite) -> None:
+    """A rollback deploys old-1 again: later requests need a new listing after FRESH_SECONDS."""
+    bucket.deploy("old-1", days=10, files=2_001)
     clock = [0.0]
-    one, part = sender(careless, seconds=lambda: clock[0])
-    first, *later = fill_batches([part])
-    assert {key.outcome for key in one.send(first).values()} == {ObjectOutcome.DELETED}
+    sender, part = make_sender(bucket, seconds=lambda: clock[0])
+    first_batch, *later_batches = fill_batches([part])
+    outcomes = sender.send(first_batch)
+    assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.DELETED}
     clock[0] = FRESH_SECONDS
-    careless.deploy("old-1", days=0, files=2_001)
-    for batch in later:
-        assert {key.outcome for key in one.send(batch).values()} == {ObjectOutcome.CHANGED}
-    assert sum(key.startswith("old-1/") for key in careless.content()) == 2_001
+    bucket.deploy("old-1", days=0, files=2_001)
+    for batch in later_batches:
+        outcomes = sender.send(batch)
+        assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.CHANGED}
+    assert sum(key.startswith("old-1/") for key in bucket.content()) == 2_001
 
 
 def test_lost_response_stays_unknown_if_nothing_can_be_listed(
-    careless: MemorySite, proxy: FaultProxy
+    bucket: MemorySite, proxy: FaultProxy
 ) -> None:
-    """It may have been deleted: that it was not sent again does not make it failed."""
+    """The first request may have deleted the objects, so they do not count as failed."""
     proxy.drop("POST", DELETE, nth=1)
-    proxy.answer(**again("old-1", None), body=error("AccessDenied"), status=403)
-    proxy.rewrite(**again("old-1"), change=lambda body: body)
-    ran = apply(careless)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-1") == {"unknown": 3}
+    proxy.answer(**match_refresh("old-1", None), body=error("AccessDenied"), status=403)
+    proxy.rewrite(**match_refresh("old-1"), change=lambda body: body)
+    run = apply(bucket)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-1") == {"unknown": 3}
 
 
-def test_same_bytes_in_place_of_null_versions_stay(site: MemorySite) -> None:
-    """The rest of that deployment stays too."""
+def test_deployment_is_kept_if_a_null_version_was_replaced_by_the_same_bytes(
+    site: MemorySite,
+) -> None:
     site.suspend_versioning()
     site.deploy("old-1", days=10, files=2)
     reader, clock = make_context(site).open_bucket(), [0.0]
-    one = VersionSender(
+    sender = VersionSender(
         reader=reader,
         remover=reader.open_version_remover(),
         control=RunControl(progress=NoProgress(), sleep=lambda _: None, monotonic=lambda: clock[0]),
@@ -226,6 +246,6 @@ def test_same_bytes_in_place_of_null_versions_stay(site: MemorySite) -> None:
     part = BatchPart(name="old-1", prefix="old-1/", entries=versions, listed_at=0.0)
     clock[0] = FRESH_SECONDS
     site.put("old-1/file-00000", days=0)
-    outcomes = one.send([part])
+    outcomes = sender.send([part])
     assert {outcome.outcome for outcome in outcomes.values()} == {ObjectOutcome.CHANGED}
     assert len(site.content()) == 2
