@@ -1,4 +1,4 @@
-"""A small world to interleave things in: an S3 in memory, a clock that is set, runs that crash."""
+"""A simulated world: an in-memory S3, a clock that tests set, and runs that can crash."""
 
 import re
 import signal
@@ -56,45 +56,45 @@ JOURNALS = ".ci3/"
 Stored = dict[str, Version]
 
 
-class DeadError(BaseException):
-    """The process is killed: nothing of it goes on."""
+class KilledError(BaseException):
+    """The simulated process was killed; raised by each of its requests from then on."""
 
 
 @dataclass(kw_only=True)
 class Crash:
-    """When a run dies: at so many requests from now, before or after what was asked is done."""
+    """The request at which a run is killed: the n-th from now, before or after S3 handles it."""
 
     at_request: int
-    is_after_deed: bool
+    is_request_handled: bool
 
 
 @dataclass(kw_only=True)
 class Event:
-    """What happens once, right after the answer to a request, while nothing else is in flight."""
+    """An action right after the response to the n-th request, while no other is in flight."""
 
     at_request: int
     act: Callable[[], None]
-    is_over: bool = False
+    has_happened: bool = False
 
 
 @dataclass(kw_only=True)
-class Apply:
-    """One apply as it is watched: what it may delete, what it asked for, what it has written."""
+class ApplyRun:
+    """One apply: what it may delete, what it requested, and its journal and result."""
 
     plan: Plan
     journal: str
-    """The journal's path, or its address once a stored one is open."""
+    """The journal's path, or its URL once a stored journal is open."""
     planned: Stored
-    """What stood under the doomed prefixes when it was planned."""
-    must_stay: Callable[[str], bool] = lambda _key: False
-    """Returns True for a key that no request may delete that begins now."""
-    asked: list[str] = field(default_factory=list)
+    """The objects under the prefixes to delete when the apply started."""
+    must_keep: Callable[[str], bool] = lambda _key: False
+    """Returns True for a key that no request sent from now on may delete."""
+    requested_keys: list[str] = field(default_factory=list)
     result: ApplyResult | None = None
-    """None of one that crashed or was refused."""
+    """None if the run was killed or refused."""
 
 
 class World:
-    """One bucket and those who do things to it."""
+    """One bucket with its clients: people, deploys and ci3."""
 
     def __init__(
         self,
@@ -115,25 +115,26 @@ class World:
         self.settings: dict[str, str] = {}
         """Further settings of each run."""
         self.writes = 0
-        self.applies: list[Apply] = []
-        self._running: Apply | None = None
+        self.applies: list[ApplyRun] = []
+        self._running: ApplyRun | None = None
         self._crash: Crash | None = None
         self._frozen_journal: bytes | None = None
-        self._is_dead = False
+        self._is_killed = False
         self._event: Event | None = None
         self._is_follow_up = False
         self.failures: list[AssertionError] = []
         self.control: RunControl | None = None
-        self._meanwhile: Callable[[], None] | None = None
+        self._before_deletion: Callable[[], None] | None = None
         self._lock = RLock()
         self._contents = iter(range(10**6))
 
-    # What people and their deploys do.
+    # Actions of people and deploys.
 
-    def upload(self, key: str, *, as_before: bool = False) -> None:
-        """Upload an object of bytes that no other has, or once more what is there."""
-        there = self.current().get(key)
-        body = there.body if there and as_before else f"{next(self._contents)}".encode()
+    def upload(self, key: str, *, has_same_bytes: bool = False) -> None:
+        """Upload unique bytes, or with `has_same_bytes` the bytes of the current object."""
+        current = self.list_objects().get(key)
+        is_repeated = current is not None and has_same_bytes
+        body = current.body if is_repeated else f"{next(self._contents)}".encode()
         self.s3.put(self.bucket, key, body)
 
     def deploy(self, name: str, *, files: tuple[str, ...], is_finished: bool = True) -> None:
@@ -146,60 +147,60 @@ class World:
     def pass_time(self, hours: float) -> None:
         self.now += timedelta(hours=hours)
 
-    # What is there.
+    # The content of the bucket.
 
-    def current(self) -> Stored:
-        """The current objects, without stored journals."""
+    def list_objects(self) -> Stored:
+        """Return the current objects, without stored journals."""
         current = self.bucket.current().items()
         return {key: version for key, version in current if not key.startswith(JOURNALS)}
 
-    def contents(self) -> set[tuple[str, str]]:
-        """Every version that has content, as key and id."""
+    def list_versions(self) -> set[tuple[str, str]]:
+        """Return the key and version ID of each version, except delete markers."""
         return {
-            (key, one.version_id)
+            (key, version.version_id)
             for key, versions in self.bucket.versions.items()
-            for one in versions
-            if not one.is_marker and not key.startswith(JOURNALS)
+            for version in versions
+            if not version.is_marker and not key.startswith(JOURNALS)
         }
 
-    def markers(self) -> set[tuple[str, str]]:
+    def list_markers(self) -> set[tuple[str, str]]:
         return {
-            (key, one.version_id)
+            (key, version.version_id)
             for key, versions in self.bucket.versions.items()
-            for one in versions
-            if one.is_marker
+            for version in versions
+            if version.is_marker
         }
 
-    def names(self) -> list[str]:
-        return sorted({key.partition("/")[0] for key in self.current() if "/" in key})
+    def list_names(self) -> list[str]:
+        return sorted({key.partition("/")[0] for key in self.list_objects() if "/" in key})
 
-    def pointed(self) -> str:
-        there = self.current().get(POINTER)
-        return there.body.decode() if there and self.has_pointer else ""
+    def read_pointer(self) -> str:
+        pointer = self.list_objects().get(POINTER)
+        return pointer.body.decode() if pointer and self.has_pointer else ""
 
-    # What ci3 does.
+    # Commands of ci3.
 
-    def run(self, journal_file: str = "", **more: str) -> TargetContext:
-        more |= {"live_from": f"object:{POINTER}"} if self.has_pointer else {}
-        more |= self.settings
-        made = make_context(
+    def make_context(self, journal_file: str = "", **settings: str) -> TargetContext:
+        settings |= {"live_from": f"object:{POINTER}"} if self.has_pointer else {}
+        settings |= self.settings
+        context = make_context(
             SimpleNamespace(name=BUCKET, endpoint_url=memory_site.URL),
             keep_count=str(self.keep_count),
-            age_from="span",  # names are deployed in any order
+            age_from="span",  # names are not in order of deployment
             group_by=r"(\w)-.*",
             required_file=INDEX,
             journal_file=journal_file or "none.jsonl",
-            **more,
+            **settings,
         )
-        return replace(made, clock=lambda: self.now, monotonic=self.monotonic)
+        return replace(context, clock=lambda: self.now, monotonic=self.monotonic)
 
     def plan(self) -> Plan:
-        """Plan, save and load; nothing may be written by that."""
+        """Make a plan, save and load it; check that nothing is written to the bucket."""
         writes = self.writes
-        with self._reached():
-            made = self.run().make_plan(reader())
-        assert self.writes == writes, "a plan has written"
-        (loaded,) = load_plans(dump_plans([made], has_targets=False), "plan.json")
+        with self._activate():
+            plan = self.make_context().make_plan(reader())
+        assert self.writes == writes, "planning has sent a write"
+        (loaded,) = load_plans(dump_plans([plan], has_targets=False), "plan.json")
         return loaded
 
     def apply(
@@ -208,74 +209,80 @@ class World:
         *,
         is_fresh: bool,
         crash: Crash | None = None,
-        meanwhile: Callable[[], None] | None = None,
+        before_deletion: Callable[[], None] | None = None,
         is_stored: bool = False,
-        event: Callable[[Apply], Event] | None = None,
+        event: Callable[[ApplyRun], Event] | None = None,
         timeout: timedelta | None = None,
-    ) -> Apply:
-        """Apply a plan; whatever it does is watched, and in each of its deletions checked.
+    ) -> ApplyRun:
+        """Apply a plan, record its requests, and check each deletion.
 
-        With an `event`, one request is in flight at a time, and batches have two keys.
+        `before_deletion` is called right before the first deletion. With an `event`, one request is
+        in flight at a time, and batches have two keys.
         """
         path = f"journal-{len(self.applies)}.jsonl"
-        doomed = tuple(one.deployment.prefix for one in plan.to_delete)
-        planned = {key: one for key, one in self.current().items() if key.startswith(doomed)}
-        one = Apply(plan=plan, journal=path, planned=planned)
-        self.applies.append(one)
-        self._crash, self._meanwhile = crash, meanwhile
-        self._event = event(one) if event else None
-        more = {"concurrency": "1"} if event else {}
+        prefixes = tuple(decision.deployment.prefix for decision in plan.to_delete)
+        objects = self.list_objects().items()
+        planned = {key: version for key, version in objects if key.startswith(prefixes)}
+        run = ApplyRun(plan=plan, journal=path, planned=planned)
+        self.applies.append(run)
+        self._crash, self._before_deletion = crash, before_deletion
+        self._event = event(run) if event else None
+        settings = {"concurrency": "1"} if event else {}
         ends_at = self.now + timeout if timeout else None
-        run = replace(
-            self.run("s3://" if is_stored else path, **more),
-            on_journal_open=lambda journal: setattr(one, "journal", journal),
+        context = replace(
+            self.make_context("s3://" if is_stored else path, **settings),
+            on_journal_open=lambda journal: setattr(run, "journal", journal),
             ends_at=ends_at,
         )
         try:
-            with self._reached(), _batch_size(2 if event else DELETE_BATCH_SIZE):
-                approved = approve_plan(run, plan, reader(), is_fresh=is_fresh)
-                self._running = one
-                one.result = delete_approved(run, approved, reader())
-        except DeadError:
+            with self._activate(), _batch_size(2 if event else DELETE_BATCH_SIZE):
+                approved = approve_plan(context, plan, reader(), is_fresh=is_fresh)
+                self._running = run
+                run.result = delete_approved(context, approved, reader())
+        except KilledError:
             pass
         finally:
-            self._running = self._crash = self._meanwhile = self._event = self.control = None
+            self._running = self._crash = self._before_deletion = None
+            self._event = self.control = None
         if self.failures:
             raise self.failures[0]
-        if self._is_dead:
-            one.result = None
-            self._bury(Path(path))
-        return one
+        if self._is_killed:
+            run.result = None
+            self._discard_later_journal(Path(path))
+        return run
 
     def restore(self, name: str) -> tuple[RestorePlan, RestoreResult | None] | None:
-        """Undo what a journal tells of, as far as that can be; None where it has not begun."""
+        """Restore what the run of a journal deleted; return None if the journal has no header."""
         try:
-            with self._reached(), _open_journal(name) as journal:
-                undo = Restoration(
+            with self._activate(), _open_journal(name) as journal:
+                restoration = Restoration(
                     reader=reader(),
                     source=source_from_journal(journal),
                     progress=NoProgress(),
                     sleep=lambda _: None,
                 )
-                plan = undo.make_plan()
-                return plan, undo.restore(plan) if plan.object_count else None
-        except SettingsError:  # only of a journal without a header
-            assert b"\n" not in self._read_journal(name)
+                plan = restoration.make_plan()
+                return plan, restoration.restore(plan) if plan.object_count else None
+        except SettingsError:  # the journal has no header
+            assert b"\n" not in self._read_journal_bytes(name)
             return None
 
     def resume(self, name: str, event: Event | None = None) -> int:
-        """Go on with the run of a journal, as the command does; gives the exit code."""
+        """Resume the run of a journal with the command; return the exit code."""
         access = ["--endpoint-url", memory_site.URL] if is_s3_url(name) else []
         command = ["cleanup", "--resume", name, *access, "--auto-approve", "--output", "json"]
         self._event = event
         try:
-            with self._reached(), _batch_size(2 if event else DELETE_BATCH_SIZE):
+            with self._activate(), _batch_size(2 if event else DELETE_BATCH_SIZE):
                 return main([*command, *(["--concurrency", "1"] if event else [])])
         finally:
             self._event = None
 
     def resume_twice(self, name: str, at_request: int) -> tuple[int, int | None]:
-        """Resume a run, and once more while it works; gives both exit codes."""
+        """Resume a run, and again while the first resume works; return both exit codes.
+
+        The second is None if the first resume ended before that request.
+        """
         exit_codes: list[int] = []
         event = Event(at_request=at_request, act=lambda: exit_codes.append(self.resume(name)))
         return self.resume(name, event), (exit_codes or [None])[0]
@@ -288,17 +295,17 @@ class World:
         current = self.bucket.current().items()
         return [version.body for key, version in current if key.startswith(folder)]
 
-    def _read_journal(self, name: str) -> bytes:
+    def _read_journal_bytes(self, name: str) -> bytes:
         return b"".join(self._stored_parts(name)) if is_s3_url(name) else Path(name).read_bytes()
 
-    def journaled(self, name: str) -> dict[str, tuple[str, ObjectOutcome | None]]:
-        """What a journal has of each key: version id and outcome; it may be without its end."""
+    def read_entries(self, name: str) -> dict[str, tuple[str, ObjectOutcome | None]]:
+        """Return the version ID and outcome of each key in a journal, which may be unfinished."""
         try:
-            journal = JournalFile(BytesIO(self._read_journal(name)), name)
+            journal = JournalFile(BytesIO(self._read_journal_bytes(name)), name)
         except FileNotFoundError:
             return {}
-        except SettingsError:  # only of a journal without a header
-            assert b"\n" not in self._read_journal(name)
+        except SettingsError:  # the journal has no header
+            assert b"\n" not in self._read_journal_bytes(name)
             return {}
         return {
             entry.key: (entry.version_id, entry.outcome)
@@ -307,113 +314,113 @@ class World:
         }
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
-        global _asked  # noqa: PLW0603 - botocore's clients are made once, and ask whoever is here
-        outer, _asked = _asked, self
+    def _activate(self) -> Iterator[None]:
+        global _active_world  # noqa: PLW0603 - clients are created once, for all worlds
+        outer, _active_world = _active_world, self
         try:
             yield
         finally:
-            _asked = outer
+            _active_world = outer
 
     def answer(self, request: Request) -> Answer | None:
         answer = self._answer(request)
         event = self._event
-        if event is not None and not event.is_over:
+        if event is not None and not event.has_happened:
             event.at_request -= 1
             if event.at_request == 0:
-                event.is_over = True
+                event.has_happened = True
                 event.act()
         return answer
 
     def _answer(self, request: Request) -> Answer | None:
         with self._lock:
-            if self._is_dead:
-                raise DeadError
-            is_last = self._counts_down_to_crash()
-            if is_last and self._crash and not self._crash.is_after_deed:
-                self._die()
+            if self._is_killed:
+                raise KilledError
+            is_crash = self._count_down_to_crash()
+            if is_crash and self._crash and not self._crash.is_request_handled:
+                self._kill()
             self._is_follow_up &= request.is_write
             if request.is_write:
                 self.writes += 1
                 try:
                     self._check_deletion(request)
-                except AssertionError as exc:  # ci3 takes it for a lost answer
+                except AssertionError as exc:  # ci3 treats it as a lost response
                     self.failures.append(exc)
                     raise
             answer = self.s3.answer(request)
-            if is_last:
-                self._die()
+            if is_crash:
+                self._kill()
             return answer
 
-    def _counts_down_to_crash(self) -> bool:
+    def _count_down_to_crash(self) -> bool:
         if self._crash is None:
             return False
         self._crash.at_request -= 1
         return self._crash.at_request == 0
 
-    def _die(self) -> None:
-        """Keep the journal as it is on the disk now: whatever is written later never was."""
-        self._is_dead = True
+    def _kill(self) -> None:
+        """Save the journal as it is now; what the run writes after the crash is discarded."""
+        self._is_killed = True
         path = Path(self.applies[-1].journal)
         self._frozen_journal = path.read_bytes() if path.exists() else None
-        raise DeadError
+        raise KilledError
 
-    def _bury(self, path: Path) -> None:
-        self._is_dead = False
+    def _discard_later_journal(self, path: Path) -> None:
+        self._is_killed = False
         if self._frozen_journal is not None:
             path.write_bytes(self._frozen_journal)
         elif path.exists():
             path.unlink()
 
     def _check_deletion(self, request: Request) -> None:
-        """At the moment of a deletion: planned, unchanged, not live, and intended on the disk."""
+        """Check that a deletion's keys are planned, unchanged, not live, and in the journal."""
         if request.is_probe or self._running is None:
             return
-        if self._meanwhile is not None and deleted_keys(request):
-            act, self._meanwhile = self._meanwhile, None
+        if self._before_deletion is not None and deleted_keys(request):
+            act, self._before_deletion = self._before_deletion, None
             act()
-        there, pointed = self.current(), self.pointed()
-        intended = self.journaled(self._running.journal)
+        objects, live_name = self.list_objects(), self.read_pointer()
+        entries = self.read_entries(self._running.journal)
         event = self._event
         is_begun = self._is_follow_up and request.method == "DELETE"
-        self._is_follow_up = is_begun or event is None or not event.is_over
+        self._is_follow_up = is_begun or event is None or not event.has_happened
         for key in deleted_keys(request):
-            self._running.asked.append(key)
+            self._running.requested_keys.append(key)
             assert key in self._running.planned, f"{key!r} is not in the plan"
-            assert key in intended, f"{key!r} is not intended in the journal"
-            if self.is_versioned and there.get(key) == self._running.planned[key]:
-                assert intended[key][0] == there[key].version_id
+            assert key in entries, f"{key!r} has no intent in the journal"
+            if self.is_versioned and objects.get(key) == self._running.planned[key]:
+                assert entries[key][0] == objects[key].version_id
             if event is None:
-                assert not pointed or key.partition("/")[0] != pointed, f"{key!r} is live"
+                assert not live_name or key.partition("/")[0] != live_name, f"{key!r} is live"
             elif not is_begun:
-                assert not self._running.must_stay(key), f"{key!r} had to stay"
+                assert not self._running.must_keep(key), f"{key!r} must be kept"
 
     def monotonic(self) -> float:
         return self.now.timestamp()
 
 
-_asked: World | None = None
+_active_world: World | None = None
 
 
-def _ask(request: Request) -> Answer | None:
-    assert _asked is not None, "asked by nobody"
-    return _asked.answer(request)
+def _answer_request(request: Request) -> Answer | None:
+    assert _active_world is not None, "no world is active"
+    return _active_world.answer(request)
 
 
 def _make_control(**fields: object) -> RunControl:
-    """A run's control with the clock of the world."""
-    assert _asked is not None
-    _asked.control = RunControl(**{"monotonic": _asked.monotonic} | fields)
-    return _asked.control
+    """Make a RunControl with the clock of the active world."""
+    assert _active_world is not None
+    _active_world.control = RunControl(**{"monotonic": _active_world.monotonic} | fields)
+    return _active_world.control
 
 
 @contextmanager
 def _batch_size(count: int) -> Iterator[None]:
-    before, sender.DELETE_BATCH_SIZE = sender.DELETE_BATCH_SIZE, count
+    previous, sender.DELETE_BATCH_SIZE = sender.DELETE_BATCH_SIZE, count
     try:
         yield
     finally:
-        sender.DELETE_BATCH_SIZE = before
+        sender.DELETE_BATCH_SIZE = previous
 
 
 @contextmanager
@@ -426,10 +433,10 @@ def _open_journal(name: str) -> Iterator[JournalFile]:
 
 
 @contextmanager
-def reached() -> Iterator[None]:
-    """Let what is done in any world be asked of it; around all of them."""
+def intercept_requests() -> Iterator[None]:
+    """Send the requests of all clients to the active world."""
     set_handler = signal.signal
-    with memory_site.intercept_requests(_ask), pytest.MonkeyPatch.context() as patch:
+    with memory_site.intercept_requests(_answer_request), pytest.MonkeyPatch.context() as patch:
         patch.setattr(apply_module, "RunControl", _make_control)
         # A second resume runs in a thread of the first, and only the main thread may set handlers.
         patch.setattr(
@@ -443,7 +450,7 @@ def reached() -> Iterator[None]:
 
 
 class _Reader(BucketReader):
-    """As ever, but for clients that are made once: to make one takes longer than a run."""
+    """A reader whose clients are created once, because creating one takes longer than a run."""
 
     def open_writer(self) -> BucketWriter:
         return BucketWriter(bucket=self.bucket, client=_client(WRITE_OPERATIONS))
@@ -454,7 +461,7 @@ class _Reader(BucketReader):
 
 @cache
 def reader() -> BucketReader:
-    """The bucket's reader, of whichever world is asked."""
+    """Return the reader of the bucket in the active world."""
     return _Reader(bucket=BUCKET, region="us-east-1", endpoint_url=memory_site.URL)
 
 
@@ -466,7 +473,7 @@ def _client(operations: frozenset[str]) -> "S3Client":
 
 
 def deleted_keys(request: Request) -> list[str]:
-    """The keys that a request is to delete; none of one that aborts an upload."""
+    """Return the keys that a request deletes; none if it aborts an upload."""
     if "uploadId=" in request.target:
         return []
     if request.method == "DELETE":

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the five promises hold: deploys, plans, applies, crashes.
+"""The five guarantees hold in any order of events: deploys, plans, applies, crashes.
 
 `make test` runs a few hundred steps, the same each time; `make soak` runs SOAK_STEPS random ones.
 """
@@ -27,18 +27,26 @@ from ci3.core.restore.plan import ObjectRestoreOutcome
 from ci3.engine.deletion.sender import FRESH_SECONDS
 from ci3.errors import ExitCode, RefusedError
 from tests.integration.faults import small_world
-from tests.integration.faults.small_world import INDEX, POINTER, Apply, Crash, Event, Stored, World
+from tests.integration.faults.small_world import (
+    INDEX,
+    POINTER,
+    ApplyRun,
+    Crash,
+    Event,
+    Stored,
+    World,
+)
 
 NAMES = ("a-1", "a-10", "a-2", "a-3", "a-4", "b-1", "b-2", "b-3")
-"""Deployments of two groups; one's name is the beginning of another's."""
+"""Deployments of two groups; one name is a prefix of another one."""
 FILES = ("app.js", "é +&.css", "\x01")
-"""The last goes in a request of its own, so that a run may crash between two deletions."""
+"""The last is deleted in a separate request, so that a run can crash between two requests."""
 STEPS = 50
 SOAK_STEPS = int(os.environ.get("SOAK_STEPS", "0"))
 EXAMPLES = SOAK_STEPS // STEPS or 6
 
 LIVE_READING_SECONDS = 10.0
-"""Maximum age of the reading of a pointer object before a deployment's first deletion."""
+"""A pointer object is read again before a deployment's first deletion after this time."""
 
 names = st.sampled_from(NAMES)
 files = st.lists(st.sampled_from(FILES), min_size=1, max_size=3, unique=True).map(tuple)
@@ -47,33 +55,35 @@ _Item = TypeVar("_Item")
 picks = st.integers(0, 9999)
 requests = st.sampled_from(range(1, 24))
 early_requests = st.sampled_from(range(1, 12))
-"""Those of a small apply, before its last deletion."""
-crashes = st.builds(Crash, at_request=st.sampled_from(range(4, 12)), is_after_deed=st.booleans())
+"""Requests of a small apply before its last deletion."""
+crashes = st.builds(
+    Crash, at_request=st.sampled_from(range(4, 12)), is_request_handled=st.booleans()
+)
 
 
 def choose(items: Sequence[_Item], pick: int) -> _Item:
     return items[pick % len(items)]
 
 
-def group_of(name: str) -> str:
+def parse_group(name: str) -> str:
     return name[0]
 
 
-def complete_by_group(there: Stored) -> dict[str, set[str]]:
-    """The finished deployments of each group."""
-    found: dict[str, set[str]] = {}
-    for key in there:
+def find_complete_by_group(objects: Stored) -> dict[str, set[str]]:
+    """Return the complete deployments of each group."""
+    names: dict[str, set[str]] = {}
+    for key in objects:
         name, _, file = key.partition("/")
         if file == INDEX:
-            found.setdefault(group_of(name), set()).add(name)
-    return found
+            names.setdefault(parse_group(name), set()).add(name)
+    return names
 
 
 class Interleavings(RuleBasedStateMachine):
-    """The model is `expected`: every current object, of which only a run may take some away.
+    """The model is `expected`: all current objects. Only a run may delete some of them.
 
-    A run has threads, so that what is left of it may differ when the same steps are taken again.
-    Hence nothing that is drawn, and no rule's precondition, depends on what was done before.
+    A run has threads, so the same steps can have different results when Hypothesis repeats them.
+    Therefore no drawn value and no precondition depends on earlier steps.
     """
 
     @initialize(
@@ -95,78 +105,78 @@ class Interleavings(RuleBasedStateMachine):
         )
         self.saved: list[Plan] = []
         self.journals: list[str] = []
-        self.left_open: Apply | None = None
-        self.undoable: tuple[Stored, str] | None = None
-        self.contents: set[tuple[str, str]] = set()
+        self.unfinished_run: ApplyRun | None = None
+        self.restorable: tuple[Stored, str] | None = None
+        self.versions: set[tuple[str, str]] = set()
         self.world.upload("robots.txt")
         self.deploy("a-1", ("app.js",))
         if has_pointer:
             self.world.point_to("a-1")
-        self.note()
+        self.update_model()
 
-    def note(self) -> None:
-        """Take what is there now for what is to stay."""
-        self.expected = self.world.current()
-        self.contents |= self.world.contents()
-        self.undoable = None
+    def update_model(self) -> None:
+        """Expect the current objects from now on."""
+        self.expected = self.world.list_objects()
+        self.versions |= self.world.list_versions()
+        self.restorable = None
 
-    # What people do.
+    # Actions of people and deploys.
 
     @rule(name=names, files=files)
     def deploy(self, name: str, files: tuple[str, ...]) -> None:
         self.world.pass_time(1)
         self.world.deploy(name, files=files)
-        self.note()
+        self.update_model()
 
     @rule(names=series, files=files)
-    def deploy_one_after_another(self, names: list[str], files: tuple[str, ...]) -> None:
-        self.deploy_each(names, files)
+    def deploy_series(self, names: list[str], files: tuple[str, ...]) -> None:
+        self.deploy_all(names, files)
 
-    def deploy_each(self, names: Sequence[str], files: tuple[str, ...]) -> None:
+    def deploy_all(self, names: Sequence[str], files: tuple[str, ...]) -> None:
         for name in names:
             self.world.pass_time(1)
             self.world.deploy(name, files=files)
-        self.note()
+        self.update_model()
 
     @rule(name=names, file=st.sampled_from(FILES))
-    def upload_in_part(self, name: str, file: str) -> None:
+    def upload_partly(self, name: str, file: str) -> None:
         self.world.deploy(name, files=(file,), is_finished=False)
-        self.note()
+        self.update_model()
 
     @rule(pick=picks)
     def upload_the_same_bytes_again(self, pick: int) -> None:
         self.world.pass_time(1)
-        self.world.upload(choose(sorted(self.expected), pick), as_before=True)
-        self.note()
+        self.world.upload(choose(sorted(self.expected), pick), has_same_bytes=True)
+        self.update_model()
 
     @precondition(lambda self: self.world.has_pointer)
     @rule(pick=picks)
-    def make_another_one_live(self, pick: int) -> None:
-        if self.world.names():
-            self.world.point_to(choose(self.world.names(), pick))
-            self.note()
+    def move_pointer(self, pick: int) -> None:
+        if self.world.list_names():
+            self.world.point_to(choose(self.world.list_names(), pick))
+            self.update_model()
 
     @rule(hours=st.sampled_from([0.5, 1, 24, 24 * 7]))
     def wait(self, hours: float) -> None:
         self.world.pass_time(hours)
 
     @rule(name=names)
-    def begin_an_upload_in_parts(self, name: str) -> None:
+    def begin_multipart_upload(self, name: str) -> None:
         self.world.bucket.uploads[f"{name}/big", f"u{len(self.world.bucket.uploads)}"] = (
             self.world.now
         )
 
-    # What ci3 does.
+    # Commands of ci3.
 
     def make_plan(self) -> Plan:
-        """Plan, after deploys if no group has more than what is kept."""
-        counts = map(len, complete_by_group(self.expected).values())
+        """Make a plan; if no group has a deployment to delete, deploy some first."""
+        counts = map(len, find_complete_by_group(self.expected).values())
         if not any(count > self.world.keep_count for count in counts):
-            self.deploy_each(NAMES[2:5], FILES)
+            self.deploy_all(NAMES[2:5], FILES)
         return self.world.plan()
 
     @rule()
-    def save_a_plan(self) -> None:
+    def save_plan(self) -> None:
         plan = self.make_plan()
         self.check_plan(plan)
         if plan.to_delete:
@@ -177,14 +187,14 @@ class Interleavings(RuleBasedStateMachine):
         self.apply(self.make_plan(), is_fresh=True)
 
     @rule(crash=crashes, is_stored=st.booleans())
-    def clean_up_and_die(self, crash: Crash, is_stored: bool) -> None:
+    def clean_up_and_crash(self, crash: Crash, is_stored: bool) -> None:
         self.apply(self.make_plan(), is_fresh=True, crash=crash, is_stored=is_stored)
 
     @rule(at_request=requests, is_stored=st.booleans())
-    def clean_up_until_the_time_is_over(self, at_request: int, is_stored: bool) -> None:
-        """The timeout passes at any request, also between two of one deployment."""
+    def clean_up_until_timeout(self, at_request: int, is_stored: bool) -> None:
+        """The timeout passes at any request, also between two requests of a deployment."""
 
-        def let_time_pass() -> None:
+        def pass_timeout() -> None:
             self.world.pass_time(2)
             if self.world.control is not None:
                 self.world.control._check_time_limit()
@@ -193,64 +203,64 @@ class Interleavings(RuleBasedStateMachine):
             self.make_plan(),
             is_fresh=True,
             is_stored=is_stored,
-            event=lambda _: Event(at_request=at_request, act=let_time_pass),
+            event=lambda _: Event(at_request=at_request, act=pass_timeout),
             timeout=timedelta(hours=1),
         )
 
     @rule(pick=picks, at_request=early_requests)
-    def clean_up_while_the_same_bytes_are_uploaded_again(self, pick: int, at_request: int) -> None:
-        """No ETag shows them. A listing of more than FRESH_SECONDS ago permits no deletion."""
+    def clean_up_during_upload_of_same_bytes(self, pick: int, at_request: int) -> None:
+        """The ETag stays the same, but no deletion uses a listing older than FRESH_SECONDS."""
         plan = self.make_plan()
-        again: dict[str, object] = {}
+        changed_objects: dict[str, object] = {}
 
-        def upload_again(watched: Apply) -> None:
-            current = self.world.current()
-            keys = [key for key in sorted(watched.planned) if current.get(key)]
+        def upload_again(run: ApplyRun) -> None:
+            current = self.world.list_objects()
+            keys = [key for key in sorted(run.planned) if current.get(key)]
             if keys:
                 self.world.pass_time(1 / 3600)
                 key = choose(keys, pick)
-                self.world.upload(key, as_before=True)
-                again[key] = self.world.current()[key]
+                self.world.upload(key, has_same_bytes=True)
+                changed_objects[key] = self.world.list_objects()[key]
                 self.world.pass_time((FRESH_SECONDS + 1) / 3600)
 
-        def watch(watched: Apply) -> Event:
-            watched.must_stay = again.__contains__
-            return Event(at_request=at_request, act=lambda: upload_again(watched))
+        def make_event(run: ApplyRun) -> Event:
+            run.must_keep = changed_objects.__contains__
+            return Event(at_request=at_request, act=lambda: upload_again(run))
 
         if plan.to_delete:
-            self.apply(plan, is_fresh=True, event=watch, again=again)
+            self.apply(plan, is_fresh=True, event=make_event, changed_objects=changed_objects)
 
     @precondition(lambda self: self.world.has_pointer)
     @rule(pick=picks, at_request=early_requests)
-    def clean_up_while_another_one_becomes_live(self, pick: int, at_request: int) -> None:
-        """What is live LIVE_READING_SECONDS before its first deletion stays."""
+    def clean_up_while_the_pointer_moves(self, pick: int, at_request: int) -> None:
+        """A deployment that is live LIVE_READING_SECONDS before its first deletion is kept."""
         plan = self.make_plan()
-        again: dict[str, object] = {}
-        live: set[str] = set()
+        changed_objects: dict[str, object] = {}
+        live_names: set[str] = set()
 
-        def move_pointer(watched: Apply) -> None:
+        def move_pointer(run: ApplyRun) -> None:
             name = choose([decision.deployment.name for decision in plan.to_delete], pick)
             self.world.point_to(name)
-            again[POINTER] = self.world.current()[POINTER]
-            if not any(key.startswith(f"{name}/") for key in watched.asked):
-                live.add(name)
+            changed_objects[POINTER] = self.world.list_objects()[POINTER]
+            if not any(key.startswith(f"{name}/") for key in run.requested_keys):
+                live_names.add(name)
             self.world.pass_time((LIVE_READING_SECONDS + 1) / 3600)
 
-        def watch(watched: Apply) -> Event:
-            watched.must_stay = lambda key: key.partition("/")[0] in live
-            return Event(at_request=at_request, act=lambda: move_pointer(watched))
+        def make_event(run: ApplyRun) -> Event:
+            run.must_keep = lambda key: key.partition("/")[0] in live_names
+            return Event(at_request=at_request, act=lambda: move_pointer(run))
 
         if plan.to_delete:
-            self.apply(plan, is_fresh=True, event=watch, again=again)
+            self.apply(plan, is_fresh=True, event=make_event, changed_objects=changed_objects)
 
     @rule(pick=picks, crash=st.none() | crashes)
-    def apply_a_saved_plan(self, pick: int, crash: Crash | None) -> None:
+    def apply_saved_plan(self, pick: int, crash: Crash | None) -> None:
         if self.saved:
             self.apply(choose(self.saved[-3:], pick), is_fresh=False, crash=crash)
 
     @rule(pick=picks, file=st.sampled_from(FILES))
-    def clean_up_while_one_is_deployed_again(self, pick: int, file: str) -> None:
-        """Bytes that are new to it survive, whenever they come: S3 itself insists on the ETag."""
+    def clean_up_during_upload_of_other_bytes(self, pick: int, file: str) -> None:
+        """Other bytes are kept whenever they are uploaded, because deletions have conditions."""
         plan = self.make_plan()
         if plan.to_delete:
             name = choose(plan.to_delete, pick).deployment.name
@@ -259,87 +269,89 @@ class Interleavings(RuleBasedStateMachine):
     @rule(crash=st.none() | crashes)
     def clean_up_and_restore(self, crash: Crash | None) -> None:
         self.apply(self.make_plan(), is_fresh=True, crash=crash)
-        if self.undoable is not None:
-            self.restore_from(self.undoable[1])
+        if self.restorable is not None:
+            self.restore_from(self.restorable[1])
 
     @rule(pick=picks)
     def restore(self, pick: int) -> None:
         if self.journals:
             self.restore_from(choose(self.journals, pick))
 
-    def take_left_open(self, crash: Crash, *, is_stored: bool) -> Apply | None:
-        """Return the last run that died; if none has, let one die."""
-        if self.left_open is None:
+    def take_unfinished_run(self, crash: Crash, *, is_stored: bool) -> ApplyRun | None:
+        """Return the last unfinished run; if there is none, start a run that crashes."""
+        if self.unfinished_run is None:
             self.apply(self.make_plan(), is_fresh=True, crash=crash, is_stored=is_stored)
-        died, self.left_open = self.left_open, None
-        return died
+        run, self.unfinished_run = self.unfinished_run, None
+        return run
 
     @rule(crash=crashes, is_stored=st.booleans())
-    def go_on_with_what_has_died(self, crash: Crash, is_stored: bool) -> None:
-        """Within what that run was to delete, and no more."""
-        died = self.take_left_open(crash, is_stored=is_stored)
-        if died is None:
+    def resume(self, crash: Crash, is_stored: bool) -> None:
+        """A resume deletes only what the run was to delete."""
+        run = self.take_unfinished_run(crash, is_stored=is_stored)
+        if run is None:
             return
-        before = self.world.current()
-        code = self.world.resume(died.journal)
-        after = self.world.current()
-        gone = before.keys() - after.keys()
-        assert gone <= died.planned.keys(), "what that run was not to delete is gone"
-        assert all(before[key] == died.planned[key] for key in gone)
-        assert after == {key: one for key, one in before.items() if key not in gone}
-        assert gone <= self.world.journaled(died.journal).keys()
-        assert self.world.pointed() not in {key.partition("/")[0] for key in gone} - {""}
-        if code == 0:
+        before = self.world.list_objects()
+        exit_code = self.world.resume(run.journal)
+        after = self.world.list_objects()
+        deleted_keys = before.keys() - after.keys()
+        assert deleted_keys <= run.planned.keys(), "the run was not to delete these keys"
+        assert all(before[key] == run.planned[key] for key in deleted_keys)
+        assert after == {key: before[key] for key in before.keys() - deleted_keys}
+        assert deleted_keys <= self.world.read_entries(run.journal).keys()
+        deleted_names = {key.partition("/")[0] for key in deleted_keys}
+        assert self.world.read_pointer() not in deleted_names - {""}
+        if exit_code == 0:
             changed = {
                 key.partition("/")[0]
                 for key, version in before.items()
-                if died.planned.get(key) != version
+                if run.planned.get(key) != version
             }
-            left = {key for key, version in died.planned.items() if after.get(key) == version}
-            assert {key.partition("/")[0] for key in left} <= changed
-        self.note()
+            remaining = {key for key, version in run.planned.items() if after.get(key) == version}
+            assert {key.partition("/")[0] for key in remaining} <= changed
+        self.update_model()
 
     @rule(at_request=requests, crash=crashes, is_stored=st.booleans())
-    def resume_twice_what_has_died(self, at_request: int, crash: Crash, is_stored: bool) -> None:
-        """At most one of two resumes works; neither where nothing would stop the other."""
-        died = self.take_left_open(crash, is_stored=is_stored)
-        if died is None:
+    def resume_twice(self, at_request: int, crash: Crash, is_stored: bool) -> None:
+        """At most one of two concurrent resumes deletes; neither does if S3 offers no lock."""
+        run = self.take_unfinished_run(crash, is_stored=is_stored)
+        if run is None:
             return
-        before = self.world.current()
-        first, second = self.world.resume_twice(died.journal, at_request)
-        after = self.world.current()
-        gone = before.keys() - after.keys()
-        assert all(before[key] == died.planned.get(key) for key in gone)
-        assert after == {key: version for key, version in before.items() if key not in gone}
-        assert gone <= self.world.journaled(died.journal).keys()
-        is_stored = died.journal.startswith("s3://")
+        before = self.world.list_objects()
+        first, second = self.world.resume_twice(run.journal, at_request)
+        after = self.world.list_objects()
+        deleted_keys = before.keys() - after.keys()
+        assert all(before[key] == run.planned.get(key) for key in deleted_keys)
+        assert after == {key: before[key] for key in before.keys() - deleted_keys}
+        assert deleted_keys <= self.world.read_entries(run.journal).keys()
+        is_stored = run.journal.startswith("s3://")
         if is_stored and not self.world.s3.honours_if_none_match:
-            assert not gone
+            assert not deleted_keys
             assert {first, second} <= {0, 4, None}
         if not is_stored and second is not None:
             assert second == ExitCode.USAGE, "the file is locked while the first works"
-        self.note()
+        self.update_model()
 
     def restore_from(self, path: str) -> None:
-        before, markers = self.world.current(), self.world.markers()
-        undone = self.world.restore(path)
-        after = self.world.current()
-        assert before.items() <= after.items(), "a restore has taken something away"
-        assert self.world.markers() <= markers
-        back = after.keys() - before.keys()
-        journaled = self.world.journaled(path)
-        assert back <= journaled.keys()
-        for name in {key.partition("/")[0] for key in back if key.endswith(f"/{INDEX}")}:
-            keys = {key for key in journaled if key.startswith(f"{name}/")}
-            assert keys <= after.keys(), f"{name} looks complete, and is not"
-        if undone is not None and self.world.is_versioned:
-            restored = undone[1].count_objects(ObjectRestoreOutcome.RESTORED) if undone[1] else 0
-            assert len(back) == restored
-        if self.undoable is not None and self.undoable[1] == path and self.world.is_versioned:
-            assert after == self.undoable[0], "a restore is not the identity"
+        before, markers = self.world.list_objects(), self.world.list_markers()
+        restoration = self.world.restore(path)
+        after = self.world.list_objects()
+        assert before.items() <= after.items(), "a restore has deleted objects"
+        assert self.world.list_markers() <= markers
+        restored_keys = after.keys() - before.keys()
+        journaled_keys = self.world.read_entries(path).keys()
+        assert restored_keys <= journaled_keys
+        for name in {key.partition("/")[0] for key in restored_keys if key.endswith(f"/{INDEX}")}:
+            keys = {key for key in journaled_keys if key.startswith(f"{name}/")}
+            assert keys <= after.keys(), f"{name} looks complete, but is not"
+        if restoration is not None and self.world.is_versioned:
+            _, result = restoration
+            count = result.count_objects(ObjectRestoreOutcome.RESTORED) if result else 0
+            assert len(restored_keys) == count
+        if self.restorable is not None and self.restorable[1] == path and self.world.is_versioned:
+            assert after == self.restorable[0], "a restore has not recreated everything"
         if not self.world.is_versioned:
-            assert not back
-        self.note()
+            assert not restored_keys
+        self.update_model()
 
     def apply(
         self,
@@ -349,134 +361,147 @@ class Interleavings(RuleBasedStateMachine):
         crash: Crash | None = None,
         uploaded: str = "",
         is_stored: bool = False,
-        event: Callable[[Apply], Event] | None = None,
+        event: Callable[[ApplyRun], Event] | None = None,
         timeout: timedelta | None = None,
-        again: dict[str, object] | None = None,
+        changed_objects: dict[str, object] | None = None,
     ) -> None:
-        """Apply a plan; `again` are the objects that the event puts, as they then are."""
-        again = {} if again is None else again
+        """Apply a plan; `changed_objects` are the objects that the event uploads."""
+        changed_objects = {} if changed_objects is None else changed_objects
         self.check_plan(plan, is_fresh=is_fresh)
-        before = self.world.current()
+        before = self.world.list_objects()
         try:
-            one = self.world.apply(
+            run = self.world.apply(
                 plan,
                 is_fresh=is_fresh,
                 crash=crash,
-                meanwhile=(lambda: self.world.upload(uploaded)) if uploaded else None,
+                before_deletion=(lambda: self.world.upload(uploaded)) if uploaded else None,
                 is_stored=is_stored,
                 event=event,
                 timeout=timeout,
             )
         except RefusedError:
-            assert self.world.current() == before | again, "refused, and yet something went"
-            self.note()
+            assert self.world.list_objects() == before | changed_objects, "refused, but deleted"
+            self.update_model()
             return
-        self.check_apply(one, before | again, uploaded, again)
-        is_begun = self.world.has_journal(one.journal)
-        is_stopped = one.result is None or one.result.stop_reason
-        if is_stopped and self.world.journaled(one.journal):
-            self.left_open = one
-        if self.expected.keys() - self.world.current().keys():
-            self.journals.append(one.journal)
-        self.note()
-        if not uploaded and not again and is_begun:
-            self.undoable = before, one.journal
+        self.check_apply(run, before | changed_objects, uploaded, changed_objects)
+        is_begun = self.world.has_journal(run.journal)
+        is_stopped = run.result is None or run.result.stop_reason
+        if is_stopped and self.world.read_entries(run.journal):
+            self.unfinished_run = run
+        if self.expected.keys() - self.world.list_objects().keys():
+            self.journals.append(run.journal)
+        self.update_model()
+        if not uploaded and not changed_objects and is_begun:
+            self.restorable = before, run.journal
 
-    # What must hold.
+    # Invariants.
 
     def check_plan(self, plan: Plan, *, is_fresh: bool = True) -> None:
-        """What is doomed is known to be older than enough that stay; by another way to count."""
+        """Check that enough newer complete deployments are kept, counted independently of ci3."""
         if not is_fresh:
             return
-        there, doomed = self.world.current(), {one.deployment.name for one in plan.to_delete}
+        objects = self.world.list_objects()
+        names_to_delete = {decision.deployment.name for decision in plan.to_delete}
         times: dict[str, list] = {}
-        for key, stored in there.items():
+        for key, version in objects.items():
             if "/" in key:
-                times.setdefault(key.partition("/")[0], []).append(stored.modified_at)
-        complete = complete_by_group(there)
-        for name in doomed:
-            newer = [
-                other
-                for other in complete.get(group_of(name), ()) - doomed
-                if min(times[other]) > max(times[name])
+                times.setdefault(key.partition("/")[0], []).append(version.modified_at)
+        complete = find_complete_by_group(objects)
+        for name in names_to_delete:
+            newer_names = [
+                kept_name
+                for kept_name in complete.get(parse_group(name), ()) - names_to_delete
+                if min(times[kept_name]) > max(times[name])
             ]
-            assert len(newer) >= self.world.keep_count, f"{name} is doomed for {newer}"
-        if plan.is_applyable and self.world.pointed():
-            assert self.world.pointed() not in doomed
+            assert len(newer_names) >= self.world.keep_count, (
+                f"{name} is superseded by {newer_names}"
+            )
+        if plan.is_applyable and self.world.read_pointer():
+            assert self.world.read_pointer() not in names_to_delete
 
     def check_apply(
-        self, one: Apply, before: Stored, uploaded: str, again: dict[str, object]
+        self, run: ApplyRun, before: Stored, uploaded: str, changed_objects: dict[str, object]
     ) -> None:
-        after = self.world.current()
-        gone = before.keys() - after.keys()
-        assert gone <= one.planned.keys(), "what no plan names is gone"
-        assert all(before[key] == one.planned[key] for key in gone - again.keys())
-        assert gone <= set(one.asked)
-        assert gone <= self.world.journaled(one.journal).keys()
-        left = {key: stored for key, stored in before.items() if key not in gone}
+        after = self.world.list_objects()
+        deleted_keys = before.keys() - after.keys()
+        assert deleted_keys <= run.planned.keys(), "deleted, but not in the plan"
+        unchanged_keys = deleted_keys - changed_objects.keys()
+        assert all(before[key] == run.planned[key] for key in unchanged_keys)
+        assert deleted_keys <= set(run.requested_keys)
+        assert deleted_keys <= self.world.read_entries(run.journal).keys()
+        expected = {key: before[key] for key in before.keys() - deleted_keys}
         if uploaded and uploaded in after:
-            left[uploaded] = after[uploaded]
-        assert after == left
-        if uploaded and one.asked:
-            assert uploaded in after, "a new upload is gone"
-        for key in one.planned.keys() & after.keys():
+            expected[uploaded] = after[uploaded]
+        assert after == expected
+        if uploaded and run.requested_keys:
+            assert uploaded in after, "a new upload was deleted"
+        for key in run.planned.keys() & after.keys():
             name, _, file = key.partition("/")
-            if file == INDEX and after[key] == one.planned[key]:
-                assert not any(lost.startswith(f"{name}/") for lost in gone), f"{name} is partial"
-        for group, was in complete_by_group(before).items():
-            assert not was or complete_by_group(after).get(group), f"nothing is left of {group}"
-        if one.result is not None:
-            self.check_result(one, gone, is_quiet=not uploaded and not again)
+            if file == INDEX and after[key] == run.planned[key]:
+                is_partly_deleted = any(key.startswith(f"{name}/") for key in deleted_keys)
+                assert not is_partly_deleted, name
+        remaining_names = find_complete_by_group(after)
+        for group, names in find_complete_by_group(before).items():
+            assert not names or remaining_names.get(group), f"{group} has no complete deployment"
+        if run.result is not None:
+            is_quiet = not uploaded and not changed_objects
+            self.check_result(run, deleted_keys, is_quiet=is_quiet)
 
-    def check_result(self, one: Apply, gone: set[str], *, is_quiet: bool) -> None:
-        """Each planned object in one outcome, the journal's too; what is not gone is told."""
-        result, plan = one.result, one.plan
-        sums = {each.name: sum(each.counts.values()) for each in result.deployments}
-        assert sums == {
-            each.deployment.name: each.deployment.object_count for each in plan.to_delete
+    def check_result(self, run: ApplyRun, deleted_keys: set[str], *, is_quiet: bool) -> None:
+        """Check that each planned object has one outcome, also in the journal.
+
+        `is_quiet` is True if nothing else was written during the run.
+        """
+        result = run.result
+        counts = {
+            deployment.name: sum(deployment.counts.values()) for deployment in result.deployments
         }
-        journaled = self.world.journaled(one.journal)
+        assert counts == {
+            decision.deployment.name: decision.deployment.object_count
+            for decision in run.plan.to_delete
+        }
+        entries = self.world.read_entries(run.journal)
         if is_quiet and not result.stop_reason:
-            assert journaled.keys() == set(one.asked)
-        assert journaled.keys() >= set(one.asked)
-        outcomes = [outcome for _, outcome in journaled.values()]
+            assert entries.keys() == set(run.requested_keys)
+        assert entries.keys() >= set(run.requested_keys)
+        outcomes = [outcome for _, outcome in entries.values()]
         assert None not in outcomes
         assert outcomes.count(ObjectOutcome.DELETED) == result.count_objects(ObjectOutcome.DELETED)
         if is_quiet:
-            assert result.count_objects(ObjectOutcome.DELETED) == len(gone)
-        told = {ObjectOutcome.CHANGED, ObjectOutcome.FAILED, ObjectOutcome.UNKNOWN}
-        if any(result.count_objects(outcome) for outcome in told):
+            assert result.count_objects(ObjectOutcome.DELETED) == len(deleted_keys)
+        not_deleted = {ObjectOutcome.CHANGED, ObjectOutcome.FAILED, ObjectOutcome.UNKNOWN}
+        if any(result.count_objects(outcome) for outcome in not_deleted):
             assert result.outcome == "partial"
 
     @invariant()
-    def nothing_else_has_changed(self) -> None:
+    def current_objects_are_expected(self) -> None:
         if hasattr(self, "world"):
-            assert self.world.current() == self.expected
+            assert self.world.list_objects() == self.expected
 
     @invariant()
-    def no_version_is_ever_lost(self) -> None:
+    def no_version_is_lost(self) -> None:
         if hasattr(self, "world") and self.world.is_versioned:
-            assert self.contents <= self.world.contents()
+            assert self.versions <= self.world.list_versions()
 
     def teardown(self) -> None:
-        """However it was left, a run that nothing disturbs leaves nothing due."""
+        """After any steps, an undisturbed run leaves nothing to delete."""
         if not hasattr(self, "world"):
             return
         plan = self.world.plan()
         if plan.is_applyable and plan.to_delete:
             self.apply(plan, is_fresh=True)
             assert self.world.plan().to_delete == ()
-            assert POINTER not in {one.deployment.name for one in plan.to_delete}
+            assert POINTER not in {decision.deployment.name for decision in plan.to_delete}
 
 
 @pytest.fixture
 def _worlds() -> Iterator[None]:
-    with small_world.reached():
+    with small_world.intercept_requests():
         yield
 
 
 @pytest.mark.usefixtures("_worlds")
-def test_promises_hold_in_every_order_of_events() -> None:
+def test_guarantees_hold_in_every_order_of_events() -> None:
     run_state_machine_as_test(
         Interleavings,
         settings=settings(
@@ -485,7 +510,7 @@ def test_promises_hold_in_every_order_of_events() -> None:
             deadline=None,
             derandomize=not SOAK_STEPS,
             print_blob=True,
-            # To shrink a failure takes minutes, as each attempt is a series of runs.
+            # Shrinking a failure takes minutes, because each attempt is a series of runs.
             phases=[*Phase] if SOAK_STEPS else [Phase.generate],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),

@@ -1,4 +1,4 @@
-"""A deployment loses its required file first, so that what an ended run leaves is incomplete."""
+"""The required file is deleted first, so that an unfinished run leaves incomplete deployments."""
 
 import itertools
 import os
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from ci3.engine.journal.writer import Journal
 from ci3.errors import ExitCode, GateError, JournalError, describe_error
 from ci3.pipeline.approval import approve_plan
 from tests.integration.faults import small_world
-from tests.integration.faults.small_world import INDEX, Apply, Crash, Event, World
+from tests.integration.faults.small_world import INDEX, ApplyRun, Crash, Event, World
 from tests.support.cleanup_run import OLD_NAMES, CleanupRun, apply, delete_approved, make_context
 from tests.support.s3.answers import error
 from tests.support.s3.fault_proxy import FaultProxy
@@ -25,18 +26,18 @@ from tests.support.s3.memory_site import MemorySite
 
 DELETE = r"\?delete"
 FILES = ("app.js", "b.js", "\x01")
-"""Files with keys before that of the required file; the last is in a request of its own."""
+"""Files whose keys sort before the required file; the last is deleted in a separate request."""
 SETTINGS = {"required_file": INDEX}
 
 
 @pytest.fixture
 def _worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Worlds in which batches of two keys are sent one after another, and none waits."""
+    """Make worlds send batches of two keys one after another, without waiting batches."""
     monkeypatch.setattr(small_world, "DELETE_BATCH_SIZE", 2)
     monkeypatch.setattr("ci3.engine.deletion.versions.DELETE_BATCH_SIZE", 2)
     monkeypatch.setattr("ci3.engine.deletion.scheduler.SENDERS", 1)
     monkeypatch.setattr("ci3.engine.deletion.required_first.MAX_BATCHES_WAITING", 0)
-    with small_world.reached():
+    with small_world.intercept_requests():
         yield
 
 
@@ -53,17 +54,17 @@ def deploy_series(*, is_versioned: bool) -> World:
 
 
 def find_complete(world: World) -> set[str]:
-    """Return the deployments that have their required file; all of them have all files."""
-    names = {name for name in world.names() if f"{name}/{INDEX}" in world.current()}
+    """Return the deployments that have their required file; check that they have all files."""
+    names = {name for name in world.list_names() if f"{name}/{INDEX}" in world.list_objects()}
     for name in names:
-        assert {f"{name}/{file}" for file in FILES} <= world.current().keys(), name
+        assert {f"{name}/{file}" for file in FILES} <= world.list_objects().keys(), name
     return names
 
 
-def apply_until_timeout(world: World, at_request: int) -> Apply:
-    """Apply until the timeout passes after that many requests, or to the end."""
+def apply_until_timeout(world: World, at_request: int) -> ApplyRun:
+    """Apply with a timeout that passes after the request with number `at_request`."""
 
-    def pass_time() -> None:
+    def pass_timeout() -> None:
         world.pass_time(2)
         if world.control is not None:
             world.control._check_time_limit()
@@ -71,62 +72,62 @@ def apply_until_timeout(world: World, at_request: int) -> Apply:
     return world.apply(
         world.plan(),
         is_fresh=True,
-        event=lambda _: Event(at_request=at_request, act=pass_time),
+        event=lambda _: Event(at_request=at_request, act=pass_timeout),
         timeout=timedelta(hours=1),
     )
 
 
 @pytest.mark.usefixtures("_worlds")
 @pytest.mark.parametrize("deletes_versions", [False, True], ids=["objects", "versions"])
-def test_rest_after_a_timeout_takes_no_place_of_a_complete_deployment(
+def test_remainder_after_a_timeout_does_not_count_as_a_complete_deployment(
     *, deletes_versions: bool
 ) -> None:
-    """The timeout passes after each request in turn, then `keep-count` is larger."""
-    stopped_within = 0
+    """The timeout passes after each request in turn; the next plan has a larger keep-count."""
+    stopped_within_count = 0
     for at in itertools.count(1):
         world = deploy_series(is_versioned=deletes_versions)
         world.settings = {"delete_versions": "true"} if deletes_versions else {}
-        before = world.current()
+        before = world.list_objects()
         if not apply_until_timeout(world, at).result.stop_reason:
             break
         complete = find_complete(world)
-        stopped_within += len(complete) > 1 and len(world.names()) > len(complete)
+        stopped_within_count += len(complete) > 1 and len(world.list_names()) > len(complete)
         world.keep_count = 2
         plan = world.plan()
         superseded = {
-            name for name in world.names() if sum(newer > name for newer in complete) >= 2
+            name for name in world.list_names() if sum(newer > name for newer in complete) >= 2
         }
         assert {decision.deployment.name for decision in plan.to_delete} == superseded
         if plan.to_delete:
             assert world.apply(plan, is_fresh=True).result.outcome == "applied"
         kept = tuple(f"{name}/" for name in sorted(complete)[-2:])
-        assert {key for key in before if key.startswith(kept)} <= world.current().keys()
+        assert {key for key in before if key.startswith(kept)} <= world.list_objects().keys()
         assert find_complete(world) == set(sorted(complete)[-2:])
     assert at > 8
-    assert stopped_within > 3
+    assert stopped_within_count > 3
 
 
 @pytest.mark.usefixtures("_worlds")
-@pytest.mark.parametrize(("is_versioned", "is_after_deed"), [(False, True), (True, False)])
-def test_rest_after_a_killed_run_is_incomplete_and_a_resume_completes_it(
-    *, is_versioned: bool, is_after_deed: bool
+@pytest.mark.parametrize(("is_versioned", "is_request_handled"), [(False, True), (True, False)])
+def test_remainder_after_a_killed_run_is_incomplete_and_a_resume_deletes_it(
+    *, is_versioned: bool, is_request_handled: bool
 ) -> None:
     for at in itertools.count(1):
         world = deploy_series(is_versioned=is_versioned)
-        before = world.current()
-        crash = Crash(at_request=at, is_after_deed=is_after_deed)
-        died = world.apply(world.plan(), is_fresh=True, crash=crash)
-        if died.result is not None:
+        before = world.list_objects()
+        crash = Crash(at_request=at, is_request_handled=is_request_handled)
+        run = world.apply(world.plan(), is_fresh=True, crash=crash)
+        if run.result is not None:
             break
         find_complete(world)
-        if world.journaled(died.journal):
-            as_died = deepcopy(world.bucket.versions)
-            assert world.resume(died.journal) == 0
-            assert set(world.names()) == {"a-4"}
-            world.bucket.versions = as_died
+        if world.read_entries(run.journal):
+            versions_after_crash = deepcopy(world.bucket.versions)
+            assert world.resume(run.journal) == 0
+            assert set(world.list_names()) == {"a-4"}
+            world.bucket.versions = versions_after_crash
             if is_versioned:
-                world.restore(died.journal)
-                assert world.current() == before
+                world.restore(run.journal)
+                assert world.list_objects() == before
     assert at > 8
 
 
@@ -136,19 +137,19 @@ def seed(site: MemorySite, *, files: int = 3) -> None:
         site.put(f"{name}/{INDEX}", days=days)
 
 
-def count(site: MemorySite, name: str) -> int:
+def count_objects(site: MemorySite, name: str) -> int:
     return sum(key.startswith(f"{name}/") for key in site.content())
 
 
-def complete_names(site: MemorySite) -> set[str]:
+def list_complete_names(site: MemorySite) -> set[str]:
     return {key.partition("/")[0] for key in site.content() if key.endswith(f"/{INDEX}")}
 
 
-def run_with_fault(site: MemorySite, **settings: str) -> CleanupRun:
+def apply_with_required_file(site: MemorySite, **settings: str) -> CleanupRun:
     return apply(site, **SETTINGS, **settings)
 
 
-def sent_keys(proxy: FaultProxy) -> list[list[str]]:
+def list_sent_keys(proxy: FaultProxy) -> list[list[str]]:
     return [request.batch_keys for request in proxy.deletions]
 
 
@@ -156,38 +157,40 @@ def test_required_files_share_one_request_before_the_others(
     site: MemorySite, proxy: FaultProxy
 ) -> None:
     seed(site)
-    assert run_with_fault(site).exit_code is ExitCode.DONE
-    first, *others = sent_keys(proxy)
-    assert sorted(first) == [f"{name}/{INDEX}" for name in OLD_NAMES]
-    assert [len(keys) for keys in others] == [9]
+    assert apply_with_required_file(site).exit_code is ExitCode.DONE
+    first_batch, *other_batches = list_sent_keys(proxy)
+    assert sorted(first_batch) == [f"{name}/{INDEX}" for name in OLD_NAMES]
+    assert [len(keys) for keys in other_batches] == [9]
     assert site.folders() == {"new"}
 
 
-def test_without_the_setting_nothing_is_ordered(site: MemorySite, proxy: FaultProxy) -> None:
+def test_without_a_required_file_all_keys_are_in_one_request(
+    site: MemorySite, proxy: FaultProxy
+) -> None:
     seed(site)
     assert apply(site).exit_code is ExitCode.DONE
-    assert [len(keys) for keys in sent_keys(proxy)] == [12]
+    assert [len(keys) for keys in list_sent_keys(proxy)] == [12]
 
 
-def test_deployments_without_it_or_with_nothing_else_need_no_request_of_their_own(
+def test_deployments_with_only_or_without_the_required_file_share_a_request(
     site: MemorySite, proxy: FaultProxy
 ) -> None:
     site.deploy("new", days=1)
     site.put(f"new/{INDEX}", days=1)
     site.put(f"only/{INDEX}", days=9)
     site.deploy("part", days=8)
-    assert run_with_fault(site).exit_code is ExitCode.DONE
-    assert [sorted(keys)[0] for keys in sent_keys(proxy)] == [f"only/{INDEX}"]
+    assert apply_with_required_file(site).exit_code is ExitCode.DONE
+    assert [sorted(keys)[0] for keys in list_sent_keys(proxy)] == [f"only/{INDEX}"]
     assert site.folders() == {"new"}
 
 
-def test_required_file_in_a_sub_folder_goes_first(site: MemorySite, proxy: FaultProxy) -> None:
+def test_required_file_in_a_subfolder_is_deleted_first(site: MemorySite, proxy: FaultProxy) -> None:
     for days, name in ((1, "new"), (9, "old")):
         site.deploy(name, days=days)
         site.put(f"{name}/meta/done.json", days=days)
         site.put(f"{name}/done.json", days=days)
     assert apply(site, required_file="meta/done.json").exit_code is ExitCode.DONE
-    assert sent_keys(proxy)[0] == ["old/meta/done.json"]
+    assert list_sent_keys(proxy)[0] == ["old/meta/done.json"]
     assert site.folders() == {"new"}
 
 
@@ -195,63 +198,63 @@ def test_required_file_in_a_sub_folder_goes_first(site: MemorySite, proxy: Fault
     ("code", "outcome"),
     [("AccessDenied", "denied"), ("PreconditionFailed", "changed"), ("SlowDown", "failed")],
 )
-def test_nothing_else_is_sent_where_the_required_file_stays(
+def test_other_keys_are_not_sent_if_the_required_file_is_not_deleted(
     site: MemorySite, proxy: FaultProxy, code: str, outcome: str
 ) -> None:
     seed(site)
     proxy.refuse([f"old-2/{INDEX}"], code)
-    ran = run_with_fault(site)
-    assert ran.exit_code is ExitCode.PARTIAL
-    others = "changed" if outcome == "changed" else "failed"
-    assert ran.counts("old-2").keys() == {outcome, others}
-    assert code in ran.result_of("old-2").problem
-    assert count(site, "old-2") == 4
-    assert not any(key.startswith("old-2/file") for keys in sent_keys(proxy) for key in keys)
+    run = apply_with_required_file(site)
+    assert run.exit_code is ExitCode.PARTIAL
+    rest_outcome = "changed" if outcome == "changed" else "failed"
+    assert run.counts("old-2").keys() == {outcome, rest_outcome}
+    assert code in run.result_of("old-2").problem
+    assert count_objects(site, "old-2") == 4
+    assert not any(key.startswith("old-2/file") for keys in list_sent_keys(proxy) for key in keys)
 
 
-def test_required_file_that_is_slowed_down_is_sent_again_before_the_others(
+def test_throttled_required_file_is_retried_before_the_others_are_sent(
     site: MemorySite, proxy: FaultProxy
 ) -> None:
     seed(site)
     proxy.refuse([f"old-2/{INDEX}"], "SlowDown", nth=1)
-    ran = run_with_fault(site)
-    assert ran.exit_code is ExitCode.DONE
-    assert len(ran.pauses) == 1
-    assert sent_keys(proxy)[1] == [f"old-2/{INDEX}"]
+    run = apply_with_required_file(site)
+    assert run.exit_code is ExitCode.DONE
+    assert len(run.pauses) == 1
+    assert list_sent_keys(proxy)[1] == [f"old-2/{INDEX}"]
     assert site.folders() == {"new"}
 
 
-@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("is_request_handled", [False, True])
 def test_lost_response_is_resolved_before_others_are_sent(
-    site: MemorySite, proxy: FaultProxy, *, is_done: bool
+    site: MemorySite, proxy: FaultProxy, *, is_request_handled: bool
 ) -> None:
     seed(site)
-    if is_done:
+    if is_request_handled:
         proxy.rewrite("POST", DELETE, lambda _: b"<DeleteResult/>", nth=1)
     else:
         proxy.answer("POST", DELETE, "<DeleteResult/>")
-    ran = run_with_fault(site)
-    if is_done:
-        assert ran.exit_code is ExitCode.DONE
+    run = apply_with_required_file(site)
+    if is_request_handled:
+        assert run.exit_code is ExitCode.DONE
         assert site.folders() == {"new"}
     else:
-        assert ran.exit_code is ExitCode.PARTIAL
+        assert run.exit_code is ExitCode.PARTIAL
         required = {f"{name}/{INDEX}" for name in OLD_NAMES}
-        assert all(set(keys) <= required for keys in sent_keys(proxy))
-        assert all(count(site, name) == 4 for name in OLD_NAMES)
+        assert all(set(keys) <= required for keys in list_sent_keys(proxy))
+        assert all(count_objects(site, name) == 4 for name in OLD_NAMES)
 
 
 def test_unknown_outcome_keeps_the_others(site: MemorySite, proxy: FaultProxy) -> None:
-    """Neither the response nor a listing shows what became of the required file."""
+    """Neither the response nor a listing shows the outcome of the required file."""
     seed(site)
 
     def deny_listing() -> None:
         proxy.answer("GET", "prefix=old-2%2F", error("AccessDenied"), status=403)
 
     proxy.answer("POST", DELETE, "<DeleteResult/>", first=deny_listing)
-    ran = run_with_fault(site)
-    assert ran.counts("old-2") == {"unknown": 1, "failed": 3}
-    assert count(site, "old-2") == 4
+    run = apply_with_required_file(site)
+    assert run.counts("old-2") == {"unknown": 1, "failed": 3}
+    assert count_objects(site, "old-2") == 4
 
 
 def test_lost_access_at_the_required_files_sends_nothing_else(
@@ -259,10 +262,10 @@ def test_lost_access_at_the_required_files_sends_nothing_else(
 ) -> None:
     seed(site)
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
-    ran = run_with_fault(site)
-    assert "ExpiredToken" in ran.result.stop_reason
+    run = apply_with_required_file(site)
+    assert "ExpiredToken" in run.result.stop_reason
     assert len(proxy.deletions) == 1
-    assert all(ran.counts(name) == {"failed": 4} for name in OLD_NAMES)
+    assert all(run.counts(name) == {"failed": 4} for name in OLD_NAMES)
 
 
 def test_lost_access_after_the_required_files_leaves_incomplete_deployments(
@@ -270,55 +273,50 @@ def test_lost_access_after_the_required_files_leaves_incomplete_deployments(
 ) -> None:
     seed(site)
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400, nth=2)
-    ran = run_with_fault(site)
-    assert all(ran.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
-    assert complete_names(site) == {"new"}
+    run = apply_with_required_file(site)
+    assert all(run.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
+    assert list_complete_names(site) == {"new"}
 
 
 def test_large_deployment_waits_for_its_required_file_in_every_batch(
     site: MemorySite, proxy: FaultProxy
 ) -> None:
-    """Its keys are those of several batches; the required file is refused."""
+    """Its keys are in several batches; the deletion of the required file is denied."""
     seed(site, files=1_200)
     proxy.refuse([f"old-1/{INDEX}"], "AccessDenied")
-    ran = run_with_fault(site)
-    assert ran.counts("old-1") == {"denied": 1, "failed": 1_200}
-    assert count(site, "old-1") == 1_201
+    run = apply_with_required_file(site)
+    assert run.counts("old-1") == {"denied": 1, "failed": 1_200}
+    assert count_objects(site, "old-1") == 1_201
     assert site.folders() == {"new", "old-1"}
 
 
-def test_required_file_stays_if_another_object_changed_since_an_old_listing(
+def test_required_file_is_kept_if_another_object_changed_since_a_stale_listing(
     site: MemorySite, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ci3.engine.deletion.sender.FRESH_SECONDS", 0.0)
     seed(site)
-    proxy.call_before(
-        "GET",
-        "prefix=old-2%2F",
-        lambda: site.put("old-2/file-00001", body=b"newer"),
-        nth=2,
-        late=True,
-    )
-    ran = run_with_fault(site)
-    assert ran.counts("old-2") == {"changed": 4}
-    assert count(site, "old-2") == 4
+    upload = partial(site.put, "old-2/file-00001", body=b"newer")
+    proxy.call_before("GET", "prefix=old-2%2F", upload, nth=2, late=True)
+    run = apply_with_required_file(site)
+    assert run.counts("old-2") == {"changed": 4}
+    assert count_objects(site, "old-2") == 4
     assert site.folders() == {"new", "old-2"}
 
 
-def test_object_uploaded_after_the_required_file_was_deleted_stays_and_is_reported(
+def test_object_uploaded_after_the_required_file_was_deleted_is_kept_and_reported(
     site: MemorySite, proxy: FaultProxy
 ) -> None:
     seed(site)
     proxy.call_before("POST", DELETE, lambda: site.put("old-2/file-00001", body=b"newer"), nth=2)
-    ran = run_with_fault(site)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"deleted": 3, "changed": 1}
+    run = apply_with_required_file(site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.counts("old-2") == {"deleted": 3, "changed": 1}
     assert site.content()["old-2/file-00001"][0] == b"newer"
-    assert count(site, "old-2") == 1
+    assert count_objects(site, "old-2") == 1
 
 
 @pytest.mark.parametrize(
-    ("owner", "method", "raised"),
+    ("owner", "method", "exception"),
     [
         (Journal, "record_intent", JournalError("disk full", "")),
         (Gate, "approve_objects", GateError("no")),
@@ -329,22 +327,22 @@ def test_run_that_is_stopped_between_the_requests_leaves_incomplete_deployments(
     monkeypatch: pytest.MonkeyPatch,
     owner: type,
     method: str,
-    raised: Exception,
+    exception: Exception,
 ) -> None:
     seed(site)
-    call = getattr(owner, method)
+    original = getattr(owner, method)
     numbers = itertools.count(1)
 
     def fail_at_second(self, parts):
         if next(numbers) == 2:
-            raise raised
-        return call(self, parts)
+            raise exception
+        return original(self, parts)
 
     monkeypatch.setattr(owner, method, fail_at_second)
-    ran = run_with_fault(site)
-    assert str(raised) in ran.result.stop_reason
-    assert all(ran.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
-    assert complete_names(site) == {"new"}
+    run = apply_with_required_file(site)
+    assert str(exception) in run.result.stop_reason
+    assert all(run.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
+    assert list_complete_names(site) == {"new"}
 
 
 def test_interrupt_while_the_required_files_are_deleted_sends_nothing_else(
@@ -362,14 +360,14 @@ def test_interrupt_while_the_required_files_are_deleted_sends_nothing_else(
         assert is_interrupted.wait(timeout=60)
 
     proxy.call_before("POST", DELETE, interrupt, nth=1)
-    before = signal.signal(signal.SIGINT, raise_interrupt)
+    previous = signal.signal(signal.SIGINT, raise_interrupt)
     try:
-        ran = run_with_fault(site)
+        run = apply_with_required_file(site)
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert ran.result.stop_reason == describe_error(KeyboardInterrupt())
+        signal.signal(signal.SIGINT, previous)
+    assert run.result.stop_reason == describe_error(KeyboardInterrupt())
     assert len(proxy.deletions) == 1
-    assert all(ran.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
+    assert all(run.counts(name) == {"deleted": 1, "failed": 3} for name in OLD_NAMES)
 
 
 def test_deployment_that_becomes_live_after_its_required_file_was_deleted_is_reported(
@@ -391,8 +389,8 @@ def test_deployment_that_becomes_live_after_its_required_file_was_deleted_is_rep
 
     proxy.call_before("POST", DELETE, move, nth=1)
     result = delete_approved(context, approved, reader)
-    kept = next(each for each in result.deployments if each.name == "old-2")
-    assert kept.counts == {"deleted": 1, "changed": 3}
-    assert "1 of 4 objects" in kept.problem
-    assert count(site, "old-2") == 3
+    deployment = next(item for item in result.deployments if item.name == "old-2")
+    assert deployment.counts == {"deleted": 1, "changed": 3}
+    assert "1 of 4 objects" in deployment.problem
+    assert count_objects(site, "old-2") == 3
     assert site.folders() == {"new", "old-2"}
