@@ -1,4 +1,4 @@
-"""Runs whose clock of live readings is set by the test; `current` names what is live."""
+"""Runs with a simulated clock for reading live sources; `current` names the live deployment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ FILES = 1_500
 
 @dataclass
 class Clock:
-    """The monotonic clock of the readings; it advances by `step` whenever it is read."""
+    """A monotonic clock that advances by `step` whenever it is read."""
 
     seconds: float = 0.0
     step: float = 0.0
@@ -28,16 +28,16 @@ class Clock:
 
 
 @dataclass
-class Ran:
+class LiveRun:
     context: TargetContext
     clock: Clock = field(default_factory=Clock)
     result: ApplyResult | None = None
 
-    def apply(self, *, after_approval: Callable[[], object] = lambda: None) -> "Ran":
+    def apply(self, *, after_approval: Callable[[], object] = lambda: None) -> "LiveRun":
         self.context = replace(self.context, monotonic=self.clock)
         reader = self.context.open_bucket()
         plan = self.context.make_plan(reader)
-        assert {each.deployment.name for each in plan.to_delete} == set(OLD_NAMES)
+        assert {decision.deployment.name for decision in plan.to_delete} == set(OLD_NAMES)
         approved = approve_plan(self.context, plan, reader, is_fresh=True)
         after_approval()
         self.result = delete_approved(self.context, approved, reader)
@@ -45,13 +45,15 @@ class Ran:
         return self
 
     def counts(self, name: str) -> dict[str, int]:
-        return {str(outcome): n for outcome, n in self._result_of(name).counts.items() if n}
+        return {
+            str(outcome): count for outcome, count in self._result_of(name).counts.items() if count
+        }
 
     def problem(self, name: str) -> str:
         return self._result_of(name).problem
 
     def _result_of(self, name: str):
-        return next(each for each in self.result.deployments if each.name == name)
+        return next(result for result in self.result.deployments if result.name == name)
 
 
 def seed(site: MemorySite, files: int = FILES) -> None:
@@ -60,18 +62,18 @@ def seed(site: MemorySite, files: int = FILES) -> None:
         site.deploy(name, days=days, files=files)
 
 
-def make_run(site: MemorySite, **settings: str) -> Ran:
-    return Ran(make_context(site, **({"live_from": "object:current"} | settings)))
+def make_run(site: MemorySite, **settings: str) -> LiveRun:
+    return LiveRun(make_context(site, **({"live_from": "object:current"} | settings)))
 
 
-def move(site: MemorySite, name: str) -> None:
+def move_pointer(site: MemorySite, name: str) -> None:
     site.put("current", body=name.encode())
 
 
-def count(site: MemorySite, name: str) -> int:
+def count_objects(site: MemorySite, name: str) -> int:
     return sum(key.startswith(f"{name}/") for key in site.content())
 
 
-def names_in(request: Request) -> set[str]:
-    """Return the names of the deployments of which a request deletes something."""
+def list_deployments(request: Request) -> set[str]:
+    """Return the names of the deployments from which a request deletes objects."""
     return {key.partition("/")[0] for key in request.batch_keys}

@@ -1,4 +1,4 @@
-"""Pull requests that change while their previews are deleted; the clock is set by the test."""
+"""Pull requests that are reopened while their previews are deleted, with a simulated clock."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ def github() -> Iterator[FakeGitHub]:
 
 
 class Run:
-    """A run that deletes three previews, with what happens after its approval."""
+    """A run with an approved plan that deletes three previews."""
 
     def __init__(self, site: MemorySite, github: FakeGitHub, **settings: str) -> None:
         transport = GitHubTransport(
@@ -51,7 +51,7 @@ class Run:
         self.approved = approve_plan(self.context, self.plan, self.reader, is_fresh=True)
 
     def delete(self) -> dict[str, list[str]]:
-        """Delete what is approved; return the outcomes of each deployment's objects."""
+        """Delete the approved deployments; return the outcomes of each deployment's objects."""
         self.result = delete_approved(self.context, self.approved, self.reader)
         return {
             deployment.name: sorted(
@@ -76,12 +76,12 @@ def previews(site: MemorySite) -> MemorySite:
     return site
 
 
-def left(site: MemorySite) -> set[str]:
+def list_folders(site: MemorySite) -> set[str]:
     return {key.partition("/")[0] for key in site.content()}
 
 
 @pytest.mark.parametrize("delete_versions", ["false", "true"])
-def test_pull_request_that_is_reopened_after_the_approval_keeps_its_preview(
+def test_preview_is_kept_if_its_pull_request_is_reopened_after_approval(
     previews, github, delete_versions
 ):
     previews.enable_versioning()
@@ -92,11 +92,11 @@ def test_pull_request_that_is_reopened_after_the_approval_keeps_its_preview(
     outcomes = run.delete()
 
     assert outcomes["pr-13"] == [ObjectOutcome.CHANGED]
-    assert left(previews) == {"main", "pr-13"}
+    assert list_folders(previews) == {"main", "pr-13"}
     assert run.outcome is RunOutcome.PARTIAL
 
 
-def test_preview_that_is_deleted_before_its_pull_request_is_reopened_is_reported(
+def test_deleted_preview_is_reported_if_its_pull_request_was_reopened(
     previews, github, assert_screen
 ):
     run = Run(previews, github)
@@ -109,7 +109,7 @@ def test_preview_that_is_deleted_before_its_pull_request_is_reopened_is_reported
 
 
 @pytest.mark.parametrize("headers", [{}, OUT_OF_REQUESTS], ids=["failure", "rate limit"])
-def test_state_that_can_not_be_read_again_keeps_what_was_not_begun(previews, github, headers):
+def test_deletions_do_not_begin_if_pull_requests_cannot_be_read_again(previews, github, headers):
     run = Run(previews, github)
     github.fail_next("GET", "pulls", 403, {"message": "no"}, headers)
     run.context.github.transport._sleep = lambda _seconds: None
@@ -118,25 +118,24 @@ def test_state_that_can_not_be_read_again_keeps_what_was_not_begun(previews, git
     outcomes = run.delete()
 
     assert all(outcomes[name] == [ObjectOutcome.CHANGED] for name in PREVIEWS)
-    assert left(previews) == {"main", *PREVIEWS}
+    assert list_folders(previews) == {"main", *PREVIEWS}
 
 
-def test_shortage_of_requests_keeps_what_was_not_begun_and_reads_nothing(previews, github):
+def test_deletions_do_not_begin_if_github_has_no_requests_left(previews, github):
     run = Run(previews, github)
     transport = run.context.github.transport
     transport._remaining_count, transport._resets_at = 0, 9_999_999_999
-    count, run.clock.seconds = len(github.requests), 60
+    request_count = len(github.requests)
+    run.clock.seconds = 60
 
     run.delete()
 
-    assert left(previews) == {"main", *PREVIEWS}
-    assert len(github.requests) == count
+    assert list_folders(previews) == {"main", *PREVIEWS}
+    assert len(github.requests) == request_count
     assert not run.result.stop_reason
 
 
-def test_preview_that_was_begun_is_completed_if_the_state_can_not_be_read_again(
-    site, github, assert_screen
-):
+def test_begun_deletion_ends_if_pull_requests_cannot_be_read_again(site, github, assert_screen):
     site.deploy("main", days=50)
     for name in PREVIEWS:
         site.deploy(name, days=20, files=BIG)
@@ -152,11 +151,11 @@ def test_preview_that_was_begun_is_completed_if_the_state_can_not_be_read_again(
     kept = [name for name in PREVIEWS if outcomes[name] == [ObjectOutcome.CHANGED]]
     assert kept
     assert len(kept) < len(PREVIEWS)
-    assert left(site) == {"main", *kept}
+    assert list_folders(site) == {"main", *kept}
     assert_screen(run.problem(kept[0]).replace(kept[0].removeprefix("pr-"), "12", 1))
 
 
-def test_preview_that_was_begun_is_not_completed_if_its_pull_request_is_reopened(site, github):
+def test_begun_deletion_stops_if_the_pull_request_is_reopened(site, github):
     site.deploy("main", days=50)
     for name in PREVIEWS:
         site.deploy(name, days=20, files=BIG)
@@ -170,5 +169,5 @@ def test_preview_that_was_begun_is_not_completed_if_its_pull_request_is_reopened
     site.proxy.call_before("POST", r"\?delete", reopen, nth=1)
     run.delete()
 
-    assert left(site) == {"main", *PREVIEWS}
+    assert list_folders(site) == {"main", *PREVIEWS}
     assert run.outcome is RunOutcome.PARTIAL

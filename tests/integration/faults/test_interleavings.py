@@ -45,7 +45,7 @@ STEPS = 50
 SOAK_STEPS = int(os.environ.get("SOAK_STEPS", "0"))
 EXAMPLES = SOAK_STEPS // STEPS or 6
 
-LIVE_READING_SECONDS = 10.0
+LIVE_READ_SECONDS = 10.0
 """A pointer object is read again before a deployment's first deletion after this time."""
 
 names = st.sampled_from(NAMES)
@@ -233,7 +233,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.world.has_pointer)
     @rule(pick=picks, at_request=early_requests)
     def clean_up_while_the_pointer_moves(self, pick: int, at_request: int) -> None:
-        """A deployment that is live LIVE_READING_SECONDS before its first deletion is kept."""
+        """A deployment that is live LIVE_READ_SECONDS before its first deletion is kept."""
         plan = self.make_plan()
         changed_objects: dict[str, object] = {}
         live_names: set[str] = set()
@@ -244,7 +244,7 @@ class Interleavings(RuleBasedStateMachine):
             changed_objects[POINTER] = self.world.list_objects()[POINTER]
             if not any(key.startswith(f"{name}/") for key in run.requested_keys):
                 live_names.add(name)
-            self.world.pass_time((LIVE_READING_SECONDS + 1) / 3600)
+            self.world.pass_time((LIVE_READ_SECONDS + 1) / 3600)
 
         def make_event(run: ApplyRun) -> Event:
             run.must_keep = lambda key: key.partition("/")[0] in live_names

@@ -1,4 +1,4 @@
-"""A URL, a parameter or a branch moves while deployments are deleted: see test_live_moves.py."""
+"""A URL, a parameter or a branch moves during deletions, like the pointer in test_live_moves.py."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,14 +11,14 @@ from ci3.core.model.result import ApplyResult, RunOutcome
 from ci3.github.api import GitHubApi
 from ci3.github.http import GitHubTransport
 from ci3.pipeline.approval import approve_plan
-from tests.integration.faults.live_run import Ran, make_run, seed
+from tests.integration.faults.live_run import LiveRun, make_run, seed
 from tests.support.cleanup_run import delete_approved, make_context
 from tests.support.github.fake_github import REPOSITORY, TOKEN, FakeGitHub
 from tests.support.s3.memory_site import MemorySite
 from tests.support.web_site import running_site as running_web_site
 
 
-def test_url_that_moves_keeps_what_it_names(site: MemorySite) -> None:
+def test_url_that_moves_keeps_its_deployment(site: MemorySite) -> None:
     seed(site, files=3)
     with running_web_site() as web:
         web.answer("/live", b"new")
@@ -40,7 +40,7 @@ def ssm(s3_url: str, monkeypatch) -> Iterator[object]:
         yield client
 
 
-def test_parameter_that_moves_keeps_what_it_names(site: MemorySite, ssm) -> None:
+def test_parameter_that_moves_keeps_its_deployment(site: MemorySite, ssm) -> None:
     seed(site, files=3)
     parameter = {"Name": "/moves/live", "Type": "String", "Overwrite": True}
     ssm.put_parameter(Value="new", **parameter)
@@ -66,28 +66,30 @@ def github() -> Iterator[FakeGitHub]:
         yield fake
 
 
-def make_github_run(site: MemorySite, github: FakeGitHub) -> Ran:
+def make_github_run(site: MemorySite, github: FakeGitHub) -> LiveRun:
     for days, commit in enumerate(COMMITS.values(), start=1):
         site.deploy(commit, days=10 * days, files=3)
     transport = GitHubTransport(
         api_url=github.url, token=TOKEN, repository=REPOSITORY, sleep=lambda _: None
     )
     api = GitHubApi(transport)
-    return Ran(replace(make_context(site, live_from="branches"), github=api))
+    return LiveRun(replace(make_context(site, live_from="branches"), github=api))
 
 
-def apply_after(run: Ran, seconds: float, act: Callable[[], object] = lambda: None) -> ApplyResult:
+def apply_after(
+    run: LiveRun, seconds: float, before_deletion: Callable[[], object] = lambda: None
+) -> ApplyResult:
     context = replace(run.context, monotonic=run.clock)
     reader = context.open_bucket()
     plan = context.make_plan(reader)
     approved = approve_plan(context, plan, reader, is_fresh=True)
-    act()
+    before_deletion()
     run.clock.seconds += seconds
     return delete_approved(context, approved, reader)
 
 
 @pytest.mark.parametrize(("seconds", "is_kept"), [(59, False), (60, True)])
-def test_branch_that_moves_keeps_what_it_names_after_a_minute(
+def test_branch_that_moves_keeps_its_deployment_after_a_minute(
     site: MemorySite, github: FakeGitHub, seconds: float, *, is_kept: bool
 ) -> None:
     run = make_github_run(site, github)
@@ -102,13 +104,13 @@ def test_branch_that_moves_keeps_what_it_names_after_a_minute(
 @pytest.mark.parametrize(
     ("remaining", "seconds", "is_begun", "is_last_read"),
     [
-        (0, 0, False, False),  # a last reading would not be possible
+        (0, 0, False, False),  # the live sources could not be read a last time
         (1, 0, True, True),
-        (1, 60, False, False),  # this one and the last one
+        (1, 60, False, False),  # two are needed: before the deletion and after it
         (2, 60, True, True),
     ],
 )
-def test_nothing_is_begun_if_github_allows_no_further_reading(
+def test_no_deletion_begins_if_github_has_no_requests_left_to_read_live_sources(
     site: MemorySite,
     github: FakeGitHub,
     remaining: int,
@@ -123,8 +125,9 @@ def test_nothing_is_begun_if_github_allows_no_further_reading(
     for _ in range(2):  # plan and approval
         github.fail_next("GET", "branches", 200, branches, limit)
     result = apply_after(run, seconds)
-    readings = len([each for each in github.requests if each.path.endswith("/branches")])
-    assert readings == 2 + is_last_read + (is_begun and seconds >= 60)
+    paths = [request.path for request in github.requests]
+    read_count = len([path for path in paths if path.endswith("/branches")])
+    assert read_count == 2 + is_last_read + (is_begun and seconds >= 60)
     assert (COMMITS["old"] not in site.folders()) is is_begun
     assert result.outcome is (RunOutcome.APPLIED if is_begun else RunOutcome.PARTIAL)
     assert bool(result.stop_reason) is not is_begun

@@ -1,4 +1,4 @@
-"""Right before each request: the run goes on, each listing is fresh, and what is live is known."""
+"""Checks before each request: the run is not stopped, listings are fresh, live sources are read."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +27,8 @@ SINGLE = ("DELETE", "/old-")
 FIRST = "old-1/file-00000"
 
 
-class Sending:
-    """A sender, one part of each old deployment, and a clock that is set."""
+class SenderRun:
+    """A sender with a batch that has a part for each old deployment, and a simulated clock."""
 
     def __init__(self, site: MemorySite) -> None:
         self.site = site
@@ -61,7 +61,7 @@ class Sending:
         return [pin] if self.live_name else [], self.live_problem
 
     def list_parts(self) -> None:
-        """Make a batch of all old deployments, listed at 0 seconds."""
+        """List all old deployments at 0 seconds, as the parts of a batch."""
         self.parts = []
         for name in OLD_NAMES:
             _, objects = list_deployment(self._reader, name, f"{name}/")
@@ -83,207 +83,211 @@ class Sending:
         self.control.stop("interrupted")
 
     def slow_down_listings(self) -> None:
-        """Make all listings stale, and each new one as slow: each part has its own request."""
+        """Make all listings stale, and each refresh slow: each part then needs its own request."""
         self.seconds = FRESH_SECONDS
         self.site.proxy.call_before("GET", r"prefix=old-", lambda: self.wait(FRESH_SECONDS))
 
     @property
     def sent_keys(self) -> list[list[str]]:
-        """The keys of each request that deletes."""
+        """The keys of each deletion request."""
         return [deleted_keys(request) for request in self.site.proxy.deletions]
 
 
 @pytest.fixture
-def sending(site: MemorySite) -> Sending:
+def sender_run(site: MemorySite) -> SenderRun:
     for name in OLD_NAMES:
         site.deploy(name, days=10, files=1)
-    sending = Sending(site)
-    sending.list_parts()
-    return sending
+    sender_run = SenderRun(site)
+    sender_run.list_parts()
+    return sender_run
 
 
 @pytest.fixture
-def single(site: MemorySite) -> Sending:
-    """Like `sending`, but with 4 objects in each deployment, and a server without bulk delete."""
+def single_run(site: MemorySite) -> SenderRun:
+    """Like `sender_run`, but with 4 objects per deployment, on a server without bulk delete."""
     for name in OLD_NAMES:
         site.deploy(name, days=10, files=4)
-    sending = Sending(site)
-    sending.list_parts()
+    sender_run = SenderRun(site)
+    sender_run.list_parts()
     site.proxy.answer(*BATCH, body=error("NotImplemented"), status=501)
-    return sending
+    return sender_run
 
 
 def count_outcomes(outcomes: dict[str, ObjectOutcome]) -> dict[str, int]:
     return {str(outcome): count for outcome, count in Counter(outcomes.values()).items()}
 
 
-# A stop.
+# Stops.
 
 
-def test_fresh_batch_is_one_request(sending: Sending) -> None:
-    assert count_outcomes(sending.send()) == {"deleted": 3}
-    assert len(sending.sent_keys) == 1
+def test_fresh_batch_is_one_request(sender_run: SenderRun) -> None:
+    assert count_outcomes(sender_run.send()) == {"deleted": 3}
+    assert len(sender_run.sent_keys) == 1
 
 
-def test_no_request_follows_a_stop_within_a_batch(sending: Sending) -> None:
-    sending.slow_down_listings()
-    sending.site.proxy.call_before(*BATCH, sending.stop, nth=1)
-    assert count_outcomes(sending.send()) == {"deleted": 1, "failed": 2}
-    assert sending.sent_keys == [[FIRST]]
-    assert sending.site.proxy.find_requests("GET", "prefix=old-[23]") == []
+def test_no_request_is_sent_after_a_stop_within_a_batch(sender_run: SenderRun) -> None:
+    sender_run.slow_down_listings()
+    sender_run.site.proxy.call_before(*BATCH, sender_run.stop, nth=1)
+    assert count_outcomes(sender_run.send()) == {"deleted": 1, "failed": 2}
+    assert sender_run.sent_keys == [[FIRST]]
+    assert sender_run.site.proxy.find_requests("GET", "prefix=old-[23]") == []
 
 
-def test_no_request_follows_lost_access_within_a_batch(sending: Sending) -> None:
-    sending.slow_down_listings()
-    sending.site.proxy.answer(*BATCH, body=error("ExpiredToken"), status=400, nth=1)
-    assert count_outcomes(sending.send()) == {"failed": 3}
-    assert sending.sent_keys == [[FIRST]]
-    assert "ExpiredToken" in sending.control.stop_reason
+def test_no_request_is_sent_after_lost_access_within_a_batch(sender_run: SenderRun) -> None:
+    sender_run.slow_down_listings()
+    sender_run.site.proxy.answer(*BATCH, body=error("ExpiredToken"), status=400, nth=1)
+    assert count_outcomes(sender_run.send()) == {"failed": 3}
+    assert sender_run.sent_keys == [[FIRST]]
+    assert "ExpiredToken" in sender_run.control.stop_reason
 
 
-def test_nothing_is_sent_if_a_refresh_of_the_batch_loses_access(sending: Sending) -> None:
-    sending.seconds = FRESH_SECONDS
+def test_nothing_is_sent_if_a_refresh_of_the_batch_loses_access(sender_run: SenderRun) -> None:
+    sender_run.seconds = FRESH_SECONDS
     denied = {"body": error("ExpiredToken"), "status": 400}
-    sending.site.proxy.answer("GET", "prefix=old-2%2F", **denied)
-    assert count_outcomes(sending.send()) == {"failed": 3}
-    assert sending.sent_keys == []
+    sender_run.site.proxy.answer("GET", "prefix=old-2%2F", **denied)
+    assert count_outcomes(sender_run.send()) == {"failed": 3}
+    assert sender_run.sent_keys == []
 
 
-def test_nothing_is_sent_after_a_stop_during_the_wait_for_a_slot(sending: Sending) -> None:
+def test_nothing_is_sent_after_a_stop_during_the_wait_for_a_slot(sender_run: SenderRun) -> None:
     @contextmanager
     def wait_for_slot() -> Iterator[None]:
-        sending.stop()
+        sender_run.stop()
         yield
 
-    sending.sender.slots = wait_for_slot()
-    assert count_outcomes(sending.send()) == {"failed": 3}
-    assert sending.site.proxy.requests == []
+    sender_run.sender.slots = wait_for_slot()
+    assert count_outcomes(sender_run.send()) == {"failed": 3}
+    assert sender_run.site.proxy.requests == []
 
 
-def test_nothing_is_sent_after_a_stop_during_a_refresh(sending: Sending) -> None:
-    sending.seconds = FRESH_SECONDS
-    sending.site.proxy.call_before("GET", "prefix=old-3%2F", sending.stop)
-    assert count_outcomes(sending.send()) == {"failed": 3}
-    assert sending.sent_keys == []
+def test_nothing_is_sent_after_a_stop_during_a_refresh(sender_run: SenderRun) -> None:
+    sender_run.seconds = FRESH_SECONDS
+    sender_run.site.proxy.call_before("GET", "prefix=old-3%2F", sender_run.stop)
+    assert count_outcomes(sender_run.send()) == {"failed": 3}
+    assert sender_run.sent_keys == []
 
 
-def test_no_retry_follows_a_stop_during_its_pause(sending: Sending) -> None:
-    sending.site.proxy.refuse([FIRST], "SlowDown", nth=1)
-    sending.on_sleep = sending.stop
-    assert count_outcomes(sending.send()) == {"deleted": 2, "failed": 1}
-    assert len(sending.sent_keys) == 1
-    assert len(sending.site.proxy.find_requests("GET")) == 0
+def test_no_retry_is_sent_after_a_stop_during_its_pause(sender_run: SenderRun) -> None:
+    sender_run.site.proxy.refuse([FIRST], "SlowDown", nth=1)
+    sender_run.on_sleep = sender_run.stop
+    assert count_outcomes(sender_run.send()) == {"deleted": 2, "failed": 1}
+    assert len(sender_run.sent_keys) == 1
+    assert len(sender_run.site.proxy.find_requests("GET")) == 0
 
 
-def test_lost_response_stays_unknown_if_a_stop_prevents_the_retry(sending: Sending) -> None:
-    sending.site.proxy.drop(*BATCH, nth=1)
-    sending.on_sleep = sending.stop
-    assert count_outcomes(sending.send()) == {"unknown": 3}
+def test_lost_response_stays_unknown_if_a_stop_prevents_the_retry(sender_run: SenderRun) -> None:
+    sender_run.site.proxy.drop(*BATCH, nth=1)
+    sender_run.on_sleep = sender_run.stop
+    assert count_outcomes(sender_run.send()) == {"unknown": 3}
 
 
-def test_no_single_deletion_follows_a_stop(single: Sending) -> None:
-    single.site.proxy.call_before(*SINGLE, single.stop, nth=3)
-    assert count_outcomes(single.send()) == {"deleted": 3, "failed": 9}
-    assert len(single.site.keys()) == 9
+def test_no_single_deletion_is_sent_after_a_stop(single_run: SenderRun) -> None:
+    single_run.site.proxy.call_before(*SINGLE, single_run.stop, nth=3)
+    assert count_outcomes(single_run.send()) == {"deleted": 3, "failed": 9}
+    assert len(single_run.site.keys()) == 9
 
 
 # Stale listings.
 
 
-def test_part_that_gets_stale_while_another_is_listed_is_listed_again(sending: Sending) -> None:
-    """The same bytes are uploaded again: no ETag shows it."""
+def test_part_that_becomes_stale_while_another_is_listed_is_listed_again(
+    sender_run: SenderRun,
+) -> None:
+    """The same bytes are uploaded again, so the ETag does not change."""
 
     def upload_again() -> None:
-        sending.site.put(FIRST, days=0)
-        sending.wait(FRESH_SECONDS)
+        sender_run.site.put(FIRST, days=0)
+        sender_run.wait(FRESH_SECONDS)
 
-    sending.seconds = FRESH_SECONDS
-    sending.site.proxy.call_before("GET", "prefix=old-2%2F", upload_again, nth=1)
-    outcomes = sending.send()
+    sender_run.seconds = FRESH_SECONDS
+    sender_run.site.proxy.call_before("GET", "prefix=old-2%2F", upload_again, nth=1)
+    outcomes = sender_run.send()
     assert outcomes.pop(FIRST) is ObjectOutcome.CHANGED
     assert count_outcomes(outcomes) == {"deleted": 2}
-    assert sending.site.keys() == {FIRST}
+    assert sender_run.site.keys() == {FIRST}
 
 
-def test_part_is_listed_again_if_the_slow_one_after_it_has_nothing_left(sending: Sending) -> None:
-    """The same bytes are uploaded again: no ETag shows it."""
+def test_part_is_listed_again_after_the_slow_listing_of_a_changed_part(
+    sender_run: SenderRun,
+) -> None:
+    """The same bytes are uploaded again, so the ETag does not change."""
 
     def change_both() -> None:
-        sending.site.put(FIRST, days=0)
-        sending.site.put(FIRST.replace("old-1", "old-2"), days=0, body=b"new")
-        sending.wait(FRESH_SECONDS)
+        sender_run.site.put(FIRST, days=0)
+        sender_run.site.put(FIRST.replace("old-1", "old-2"), days=0, body=b"new")
+        sender_run.wait(FRESH_SECONDS)
 
-    sending.sender.live = LiveWatch()
-    sending.seconds = FRESH_SECONDS
-    sending.site.proxy.call_before("GET", "prefix=old-2%2F", change_both, nth=1)
-    assert count_outcomes(sending.send()) == {"changed": 2, "deleted": 1}
-
-
-def test_part_that_takes_long_to_list_is_sent_right_after_that(sending: Sending) -> None:
-    sending.sender.live = LiveWatch()
-    sending.slow_down_listings()
-    assert count_outcomes(sending.send()) == {"deleted": 3}
-    assert [len(keys) for keys in sending.sent_keys] == [1, 1, 1]
-    assert len(sending.site.proxy.find_requests("GET")) == 3
+    sender_run.sender.live = LiveWatch()
+    sender_run.seconds = FRESH_SECONDS
+    sender_run.site.proxy.call_before("GET", "prefix=old-2%2F", change_both, nth=1)
+    assert count_outcomes(sender_run.send()) == {"changed": 2, "deleted": 1}
 
 
-def test_single_deletions_stop_where_the_listing_is_stale_and_continue_with_a_new_one(
-    single: Sending,
+def test_part_with_a_slow_listing_is_sent_right_after_it(sender_run: SenderRun) -> None:
+    sender_run.sender.live = LiveWatch()
+    sender_run.slow_down_listings()
+    assert count_outcomes(sender_run.send()) == {"deleted": 3}
+    assert [len(keys) for keys in sender_run.sent_keys] == [1, 1, 1]
+    assert len(sender_run.site.proxy.find_requests("GET")) == 3
+
+
+def test_single_deletions_continue_with_a_new_listing_when_theirs_is_stale(
+    single_run: SenderRun,
 ) -> None:
     def upload_again() -> None:
-        single.site.put("old-1/file-00003", days=0)
-        single.wait(FRESH_SECONDS)
+        single_run.site.put("old-1/file-00003", days=0)
+        single_run.wait(FRESH_SECONDS)
 
-    single.site.proxy.call_before(*SINGLE, upload_again, nth=2)
-    outcomes = single.send()
+    single_run.site.proxy.call_before(*SINGLE, upload_again, nth=2)
+    outcomes = single_run.send()
     assert count_outcomes(outcomes) == {"deleted": 10, "changed": 2}
-    assert single.site.keys() == {"old-1/file-00002", "old-1/file-00003"}
+    assert single_run.site.keys() == {"old-1/file-00002", "old-1/file-00003"}
 
 
-# What is live.
+# Live sources.
 
 
-def test_single_deletions_stop_where_live_sources_have_to_be_read(single: Sending) -> None:
+def test_single_deletions_wait_until_live_sources_are_read_again(single_run: SenderRun) -> None:
     def move_pointer() -> None:
-        single.live_name = "old-2"
-        single.wait(INTERVAL_SECONDS)
+        single_run.live_name = "old-2"
+        single_run.wait(INTERVAL_SECONDS)
 
-    single.site.proxy.call_before(*SINGLE, move_pointer, nth=2)
-    assert count_outcomes(single.send()) == {"deleted": 8, "changed": 4}
-    assert single.site.folders() == {"old-2"}
+    single_run.site.proxy.call_before(*SINGLE, move_pointer, nth=2)
+    assert count_outcomes(single_run.send()) == {"deleted": 8, "changed": 4}
+    assert single_run.site.folders() == {"old-2"}
 
 
-def test_live_sources_are_read_again_if_that_is_due_after_the_refresh(sending: Sending) -> None:
+def test_live_sources_are_read_again_after_a_slow_refresh(sender_run: SenderRun) -> None:
     def move_pointer() -> None:
-        sending.live_name = "old-1"
-        sending.wait(INTERVAL_SECONDS)
+        sender_run.live_name = "old-1"
+        sender_run.wait(INTERVAL_SECONDS)
 
-    sending.seconds = FRESH_SECONDS
-    sending.site.proxy.call_before("GET", "prefix=old-1%2F", move_pointer, nth=1)
-    outcomes = sending.send()
+    sender_run.seconds = FRESH_SECONDS
+    sender_run.site.proxy.call_before("GET", "prefix=old-1%2F", move_pointer, nth=1)
+    outcomes = sender_run.send()
     assert outcomes.pop(FIRST) is ObjectOutcome.CHANGED
     assert count_outcomes(outcomes) == {"deleted": 2}
 
 
-def test_deployment_of_a_later_request_of_the_batch_is_not_begun(sending: Sending) -> None:
-    """After the first request, the live sources cannot be read any more."""
+def test_deployment_of_a_later_request_of_the_batch_is_not_begun(sender_run: SenderRun) -> None:
+    """The live sources cannot be read after the first request."""
 
     def fail() -> None:
-        sending.live_problem = "denied"
-        sending.wait(INTERVAL_SECONDS)
+        sender_run.live_problem = "denied"
+        sender_run.wait(INTERVAL_SECONDS)
 
-    sending.slow_down_listings()
-    sending.site.proxy.call_before(*BATCH, fail, nth=1)
-    assert count_outcomes(sending.send()) == {"deleted": 1, "failed": 2}
-    assert sending.sent_keys == [[FIRST]]
+    sender_run.slow_down_listings()
+    sender_run.site.proxy.call_before(*BATCH, fail, nth=1)
+    assert count_outcomes(sender_run.send()) == {"deleted": 1, "failed": 2}
+    assert sender_run.sent_keys == [[FIRST]]
 
 
-def test_sources_that_are_slow_to_read_do_not_hold_up_the_deletion(sending: Sending) -> None:
-    read_pins = sending.sender.live.read_pins
+def test_slow_live_sources_do_not_prevent_the_deletion(sender_run: SenderRun) -> None:
+    read_pins = sender_run.sender.live.read_pins
 
     def read_slowly(sources: Sequence[LiveSource], count: int) -> object:
-        sending.wait(2 * INTERVAL_SECONDS)
+        sender_run.wait(2 * INTERVAL_SECONDS)
         return read_pins(sources, count)
 
-    sending.sender.live.read_pins = read_slowly
-    assert count_outcomes(sending.send()) == {"deleted": 3}
+    sender_run.sender.live.read_pins = read_slowly
+    assert count_outcomes(sender_run.send()) == {"deleted": 3}
