@@ -1,7 +1,7 @@
-"""A restore and an apply of one bucket that overlap, with each request as the point of overlap.
+"""A restore and an apply of one bucket overlap, at each request in turn.
 
-The first run kept `new` and `mid`, and deleted `old-1` and `old-2`. Then a restore of the first run
-and an apply that keeps only `new` overlap.
+A first run keeps `new` and `mid`, and deletes `old-1` and `old-2`. Then a restore of this run and
+an apply that keeps only `new` overlap.
 """
 
 import re
@@ -25,7 +25,7 @@ FIRST, SECOND = "first.jsonl", "second.jsonl"
 DEPLOYMENTS = {"new": 1, "mid": 5, "old-1": 10, "old-2": 11}
 """Age in days."""
 
-KEEP_ALL_KEYS = {f"{name}/file-{number:05}" for name in DEPLOYMENTS for number in range(2)}
+ALL_KEYS = {f"{name}/file-{number:05}" for name in DEPLOYMENTS for number in range(2)}
 
 
 class RequestOrder:
@@ -53,14 +53,14 @@ class RequestOrder:
             start()
         with self._lock:
             answer = self._forward(request)
-            for deleted in re.findall("<Deleted>(.*?)</Deleted>", answer.body.decode(), re.DOTALL):
-                key = re.search("<Key>(.*?)</Key>", deleted)[1]
-                self.last_writes[key] = "restore" if "<VersionId>" in deleted else "apply"
+            for deletion in re.findall("<Deleted>(.*?)</Deleted>", answer.body.decode(), re.DOTALL):
+                key = re.search("<Key>(.*?)</Key>", deletion)[1]
+                self.last_writes[key] = "restore" if "<VersionId>" in deletion else "apply"
             return answer
 
 
 def seed(site: MemorySite) -> dict[str, tuple[bytes, str, object]]:
-    """Deploy everything, and run the first cleanup; return the content before it."""
+    """Upload all deployments, run the first cleanup, and return the content before it."""
     for path in (FIRST, SECOND):
         Path(path).unlink(missing_ok=True)
     site.enable_versioning()
@@ -112,7 +112,7 @@ def check_journal(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ORDERS)
-def test_every_object_ends_as_the_last_writer_left_it_and_can_be_restored(name):
+def test_last_writer_determines_the_state_of_each_object_and_all_can_be_restored(name):
     outer, inner = ORDERS[name]
     for number in range(1, count_requests(outer) + 1):
         with running_site() as site:
@@ -122,11 +122,11 @@ def test_every_object_ends_as_the_last_writer_left_it_and_can_be_restored(name):
             order.start_before(number, lambda site=site: inner(site))
             outer(site)
 
-            absent = {key for key, writer in order.last_writes.items() if writer == "apply"}
-            assert order.last_writes.keys() >= KEEP_ALL_KEYS - {
-                key for key in KEEP_ALL_KEYS if key.startswith("new/")
+            deleted_keys = {key for key, writer in order.last_writes.items() if writer == "apply"}
+            assert order.last_writes.keys() >= ALL_KEYS - {
+                key for key in ALL_KEYS if key.startswith("new/")
             }, number
-            assert site.keys() == KEEP_ALL_KEYS - absent, number
+            assert site.keys() == ALL_KEYS - deleted_keys, number
             assert site.all_versions() >= versions
             for path in (FIRST, SECOND):
                 check_journal(path)
