@@ -1,4 +1,4 @@
-"""What is written for deployments that are left to S3, and what forbids leaving them to it."""
+"""The lifecycle rules that a run writes, and the refusals of engine: lifecycle."""
 
 import json
 import re
@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from ci3.core.model.issues import RefusalCode, WarningCode
 from ci3.core.model.result import RunOutcome
 from tests.integration.pipeline.lifecycle.lifecycle_run import (
-    DOOMED,
     FOREIGN,
     GET,
-    OURS,
+    MANAGED_RULES,
+    OLD_NAMES,
     PUT,
-    Ran,
+    LifecycleRun,
     apply,
-    plan_of,
-    written,
+    list_rules,
+    make_plan,
 )
 from tests.support.cleanup_run import make_context
 from tests.support.s3.lifecycle_texts import config, configurations, foreign_rule
@@ -28,99 +28,103 @@ from tests.support.s3.memory_site import MemorySite, intercept_requests
 
 def test_each_old_deployment_gets_a_rule_and_nothing_is_deleted(site: MemorySite) -> None:
     before = site.content()
-    ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED
-    assert written(site) == ["logs", *OURS]
-    assert ran.result.expiring_names == set(DOOMED)
-    assert (ran.result.deployments_deleted, ran.result.bytes_deleted) == (0, 0)
-    assert ran.account.outputs["deployments-expiring"] == 3
-    assert ran.account.outputs["objects-deleted"] == 0
+    run = LifecycleRun(site)
+    assert run.outcome is RunOutcome.APPLIED
+    assert list_rules(site) == ["logs", *MANAGED_RULES]
+    assert run.result.expiring_names == set(OLD_NAMES)
+    assert (run.result.deployments_deleted, run.result.bytes_deleted) == (0, 0)
+    assert run.target_result.outputs["deployments-expiring"] == 3
+    assert run.target_result.outputs["objects-deleted"] == 0
     assert site.content() == before
-    assert [one.method for one in site.proxy.requests if one.is_write] == ["PUT"]
+    assert [request.method for request in site.proxy.requests if request.is_write] == ["PUT"]
     assert "<Days>20</Days>" in site.lifecycle.decode()
 
 
-def test_younger_ones_are_deleted_directly_in_the_same_run(site: MemorySite) -> None:
+def test_younger_deployments_are_deleted_directly_in_the_same_run(site: MemorySite) -> None:
     site.deploy("young", days=3)
-    ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED
-    assert ran.result.deployments_deleted == 1
-    assert ran.result.expiring_names == set(DOOMED)
+    run = LifecycleRun(site)
+    assert run.outcome is RunOutcome.APPLIED
+    assert run.result.deployments_deleted == 1
+    assert run.result.expiring_names == set(OLD_NAMES)
     assert "young" not in site.folders()
-    assert [one["record"] for one in ran.records] == [
+    assert [record["record"] for record in run.records] == [
         "header", "rules", "rules-outcome", "intent", "outcome", "end",
     ]  # fmt: skip
 
 
 @settings(max_examples=25, deadline=None)
 @given(configurations())
-def test_rules_of_others_stay_byte_for_byte_through_apply_and_reconcile(raw: bytes) -> None:
+def test_foreign_rules_are_unchanged_after_apply_and_reconcile(raw: bytes) -> None:
     site = MemorySite()
     site.deploy("new", days=1)
     site.deploy("old-1", days=20)
     site.lifecycle = raw
     with intercept_requests(site.proxy.handle):
-        ran = Ran(site)
-        assert ran.result.expiring_names == {"old-1"}, ran.stop_reason
-        rest = re.sub(rb"<((?:s3:|a:)?)Rule><\1ID>ci3/.*?</\1Rule>", b"", site.lifecycle)
-        assert rest == raw
+        run = LifecycleRun(site)
+        assert run.result.expiring_names == {"old-1"}, run.stop_reason
+        remaining_rules = re.sub(rb"<((?:s3:|a:)?)Rule><\1ID>ci3/.*?</\1Rule>", b"", site.lifecycle)
+        assert remaining_rules == raw
         assert site.lifecycle != raw
         for key in [key for key in site.content() if key.startswith("old-1/")]:
             site.remove(key)
-        (account,) = apply(make_context(site, engine="lifecycle"))
-        assert [one.name for one in account.reconciled.removed] == ["old-1"]
+        (result,) = apply(make_context(site, engine="lifecycle"))
+        assert [removal.name for removal in result.reconciled.removed] == ["old-1"]
         assert site.lifecycle == raw
 
 
-def test_bucket_without_rules_has_none_again_when_all_is_done(site: MemorySite) -> None:
+def test_bucket_without_rules_has_none_after_its_managed_rules_are_removed(
+    site: MemorySite,
+) -> None:
     site.lifecycle = b""
-    assert Ran(site).outcome is RunOutcome.APPLIED
+    assert LifecycleRun(site).outcome is RunOutcome.APPLIED
     assert len(rule_ids(site.lifecycle)) == 3
     for key in [key for key in site.content() if key.startswith("old-")]:
         site.remove(key)
-    (account,) = apply(make_context(site, engine="lifecycle"))
-    assert account.outcome is RunOutcome.NOTHING_TO_DELETE
+    (result,) = apply(make_context(site, engine="lifecycle"))
+    assert result.outcome is RunOutcome.NOTHING_TO_DELETE
     assert site.lifecycle == b""
     assert site.proxy.find_requests("DELETE", r"\?lifecycle")
 
 
 def test_default_minimum_size_for_transitions_is_echoed(site: MemorySite) -> None:
     site.transition_minimum = "varies_by_storage_class"
-    assert Ran(site).outcome is RunOutcome.APPLIED
+    assert LifecycleRun(site).outcome is RunOutcome.APPLIED
     assert site.transition_minimum == "varies_by_storage_class"
 
 
-def test_journal_has_what_stood_there_and_the_rules_before_they_are_written(
+def test_journal_has_previous_and_new_rules_before_they_are_written(
     site: MemorySite,
 ) -> None:
-    seen: list[list[str]] = []
+    records_before_write: list[list[str]] = []
 
-    def look() -> None:
+    def read_journal() -> None:
         (path,) = Path().glob("journal-*.jsonl")
-        seen.append([json.loads(line)["record"] for line in path.read_text().splitlines()])
+        records_before_write.append(
+            [json.loads(line)["record"] for line in path.read_text().splitlines()]
+        )
 
-    site.proxy.call_before(*PUT, look)
-    ran = Ran(site)
-    assert seen == [["header", "rules"]]
-    intent = ran.record("rules")
+    site.proxy.call_before(*PUT, read_journal)
+    run = LifecycleRun(site)
+    assert records_before_write == [["header", "rules"]]
+    intent = run.find_record("rules")
     assert intent["before"].encode() == FOREIGN
-    assert {one["prefix"] for one in intent["rules"]} == {f"{name}/" for name in DOOMED}
-    assert ran.record("rules-outcome")["outcome"] == "written"
+    assert {rule["prefix"] for rule in intent["rules"]} == {f"{name}/" for name in OLD_NAMES}
+    assert run.find_record("rules-outcome")["outcome"] == "written"
 
 
-def test_versioned_bucket_keeps_what_is_hidden_for_the_time_of_an_undo(site: MemorySite) -> None:
+def test_rules_of_a_versioned_bucket_keep_noncurrent_versions_for_30_days(site: MemorySite) -> None:
     site.enable_versioning()
-    assert Ran(site).outcome is RunOutcome.APPLIED
+    assert LifecycleRun(site).outcome is RunOutcome.APPLIED
     assert site.lifecycle.count(b"<NoncurrentDays>30</NoncurrentDays>") == 3
 
 
-def test_plan_alone_writes_nothing(site: MemorySite) -> None:
-    plan_of(site)
-    assert all(one.method in ("GET", "HEAD") for one in site.proxy.requests)
+def test_plan_sends_no_writes(site: MemorySite) -> None:
+    make_plan(site)
+    assert all(request.method in ("GET", "HEAD") for request in site.proxy.requests)
 
 
-def refused(site: MemorySite, **changes: str) -> str:
-    plan = plan_of(site, **changes)
+def read_refusals(site: MemorySite, **settings: str) -> str:
+    plan = make_plan(site, **settings)
     assert not plan.is_applyable
     assert {refusal.code for refusal in plan.refusals} <= {
         RefusalCode.LIFECYCLE,
@@ -129,32 +133,32 @@ def refused(site: MemorySite, **changes: str) -> str:
     return "\n".join(refusal.message for refusal in plan.refusals)
 
 
-def test_unknown_element_refuses(site: MemorySite) -> None:
+def test_rules_with_an_unknown_element_are_refused(site: MemorySite) -> None:
     site.lifecycle = config("<Rule><ID>a</ID><Status>Enabled</Status><Novelty/></Rule>")
-    assert "<Novelty>" in refused(site)
+    assert "<Novelty>" in read_refusals(site)
 
 
-def test_mfa_delete_refuses(site: MemorySite, assert_screen) -> None:
+def test_bucket_with_mfa_delete_is_refused(site: MemorySite, assert_screen) -> None:
     site.enable_versioning()
     site._bucket.needs_mfa = True
-    assert_screen(refused(site))
+    assert_screen(read_refusals(site))
 
 
-def test_delete_versions_refuses_where_there_are_any(site: MemorySite, assert_screen) -> None:
-    assert plan_of(site, delete_versions="true").is_applyable
+def test_delete_versions_is_refused_on_a_versioned_bucket(site: MemorySite, assert_screen) -> None:
+    assert make_plan(site, delete_versions="true").is_applyable
     site.enable_versioning()
-    assert_screen(refused(site, delete_versions="true"))
+    assert_screen(read_refusals(site, delete_versions="true"))
 
 
-def test_unknown_versioning_refuses(site: MemorySite) -> None:
+def test_unknown_versioning_is_refused(site: MemorySite) -> None:
     site.proxy.answer("GET", r"\?versioning", status=403)
-    assert "s3:GetBucketVersioning" in refused(site)
+    assert "s3:GetBucketVersioning" in read_refusals(site)
 
 
-def test_not_knowing_all_that_is_kept_refuses(site: MemorySite, assert_screen) -> None:
+def test_incomplete_listing_of_kept_deployments_is_refused(site: MemorySite, assert_screen) -> None:
     for number in range(1001):
         site.put(f"new/{number:05}", days=1)
-    assert_screen(refused(site, age_from="first-object"))
+    assert_screen(read_refusals(site, age_from="first-object"))
 
 
 @pytest.mark.usefixtures("pauses")
@@ -163,22 +167,22 @@ def test_not_knowing_all_that_is_kept_refuses(site: MemorySite, assert_screen) -
     [(403, ""), (501, ""), (404, ""), (200, ""), (200, "<html/>"), (200, FOREIGN[:99])],
     ids=["denied", "unsupported", "not found", "empty", "html", "cut off"],
 )
-def test_configuration_that_cannot_be_read_refuses(
+def test_unreadable_configuration_is_refused(
     site: MemorySite, status: int, body: str | bytes, assert_screen
 ) -> None:
     site.proxy.answer(*GET, body, status=status)
-    assert_screen(refused(site))
-    assert plan_of(site, engine="direct").is_applyable
+    assert_screen(read_refusals(site))
+    assert make_plan(site, engine="direct").is_applyable
 
 
-def test_rules_beyond_what_a_bucket_holds_wait_for_a_later_run(
+def test_rules_over_the_limit_of_a_bucket_are_left_to_a_later_run(
     site: MemorySite, assert_screen
 ) -> None:
     site.lifecycle = config("".join(foreign_rule(f"r{number}") for number in range(998)))
-    ran = Ran(site)
-    assert ran.outcome is RunOutcome.APPLIED
-    assert ran.result.expiring_names == {"old-2", "old-3"}
-    assert ran.plan.totals.delete == 2
-    (warning,) = [one for one in ran.plan.warnings if one.code is WarningCode.LIFECYCLE]
+    run = LifecycleRun(site)
+    assert run.outcome is RunOutcome.APPLIED
+    assert run.result.expiring_names == {"old-2", "old-3"}
+    assert run.plan.totals.delete == 2
+    (warning,) = [warning for warning in run.plan.warnings if warning.code is WarningCode.LIFECYCLE]
     assert_screen(warning.message)
     assert len(rule_ids(site.lifecycle)) == 1000
