@@ -7,11 +7,11 @@ from tests.support.version_deletion import OLD_PREFIXES, list_versions, list_ver
 
 
 @pytest.fixture
-def live(site: Bucket) -> Iterator[Bucket]:
+def seeded_site(site: Bucket) -> Iterator[Bucket]:
     """A versioned site with one deployment to keep and two to delete.
 
-    `old-1` has two noncurrent versions of one key, and a key with a delete marker. Afterwards every
-    version outside the deployments to delete must be unchanged.
+    `old-1` has two noncurrent versions of one key, and a key with a delete marker. After the test,
+    all versions outside the deployments to delete must be unchanged.
     """
     site.enable_versioning()
     site.put("index.html", days=90)
@@ -27,14 +27,14 @@ def live(site: Bucket) -> Iterator[Bucket]:
     for days, name in enumerate(OLD_PREFIXES, start=10):
         site.deploy(name.rstrip("/"), days=days)
 
-    def kept_versions() -> dict[tuple[str, str], str]:
+    def list_kept_versions() -> dict[tuple[str, str], str]:
         return {
             version: description
             for version, description in list_versions(site).items()
             if not version[0].startswith(OLD_PREFIXES)
         }
 
-    before = kept_versions()
+    before = list_kept_versions()
     assert (len(before), len(list_versions_to_delete(site))) == (8, 10)
     yield site
-    assert kept_versions() == before
+    assert list_kept_versions() == before
