@@ -1,4 +1,4 @@
-"""`age-from: name`: apply on a bucket whose upload times say nothing about the order."""
+"""`age-from: name` on buckets whose upload times are not in the order of the names."""
 
 from collections.abc import Iterator
 
@@ -31,20 +31,20 @@ def make_plan(site: MemorySite, **settings: str) -> Plan:
     return context.make_plan(context.open_bucket())
 
 
-def folders(site: MemorySite) -> set[str]:
+def list_folders(site: MemorySite) -> set[str]:
     return {key.partition("/")[0] for key in site.content()}
 
 
 @pytest.mark.parametrize("names", COPIED.values(), ids=COPIED)
-def test_newest_names_and_last_uploaded_ones_of_a_copied_bucket_stay(site, names):
-    copied = sorted(names)  # a copy uploads in the order of keys
-    for index, name in enumerate(copied):
+def test_newest_names_and_last_uploads_of_a_copied_bucket_are_kept(site, names):
+    uploaded_names = sorted(names)  # a copy uploads in the order of keys
+    for index, name in enumerate(uploaded_names):
         site.put(f"{name}/index.html", days=1 - index / 100)
 
     run = apply(site, age_from="name", keep_count="3")
 
     assert run.exit_code is ExitCode.DONE
-    assert folders(site) == {*names[-3:], *copied[-3:]}
+    assert list_folders(site) == {*names[-3:], *uploaded_names[-3:]}
 
 
 @pytest.mark.parametrize(
@@ -57,27 +57,27 @@ def test_newest_names_and_last_uploaded_ones_of_a_copied_bucket_stay(site, names
     ],
     ids=lambda names: names[0],
 )
-def test_dates_that_are_not_written_year_first_all_stay(site, names):
+def test_deployments_are_kept_if_their_dates_do_not_begin_with_the_year(site, names):
     for index, name in enumerate(names):
         site.put(f"{name}/index.html", days=len(names) - index)
 
     apply(site, age_from="name", keep_count="1")
 
-    assert folders(site) == {*names}
+    assert list_folders(site) == {*names}
 
 
-def test_deployment_uploaded_again_under_an_old_name_stays(site):
+def test_deployment_uploaded_again_under_an_old_name_is_kept(site):
     for number in range(1, 8):
         site.put(f"build-{number}/index.html", days=10 - number)
     site.put("build-1/index.html", days=0.01)
 
     apply(site, age_from="name", keep_count="2")
 
-    assert folders(site) == {"build-1", "build-6", "build-7"}
+    assert list_folders(site) == {"build-1", "build-6", "build-7"}
 
 
 @pytest.mark.parametrize("name", ["ab12cd3", "main-0123abc", "v1.2-3-g2222222"])
-def test_name_with_a_commit_refuses(site, name):
+def test_names_with_a_commit_are_refused(site, name):
     for number in range(1, 6):
         site.put(f"build-{number}/index.html", days=10 - number)
     site.put(f"{name}/index.html", days=20)
@@ -87,7 +87,7 @@ def test_name_with_a_commit_refuses(site, name):
     with pytest.raises(RefusedError):
         apply(site, age_from="name", keep_count="1")
 
-    assert len(folders(site)) == 6
+    assert len(list_folders(site)) == 6
     assert not make_plan(site, age_from="name", keep_count="1", protect=name).refusals
     assert not make_plan(site, age_from="newest", keep_count="1").refusals
 
@@ -100,7 +100,7 @@ def test_rule_that_depends_on_upload_times_is_refused(site, rule):
         make_context(site, age_from="name", **{rule: value})
 
 
-def test_names_of_another_form_are_kept_and_say_so(site):
+def test_names_of_another_form_are_kept_as_incomparable(site):
     for number in range(1, 6):
         site.put(f"build-{number}/index.html", days=10 - number)
     for name in ("main", "v1.2", "build-1-hotfix", "01-12-2026"):
@@ -122,11 +122,11 @@ def test_names_of_another_form_are_kept_and_say_so(site):
     assert codes.keys() - {"main", "v1.2", "build-1-hotfix", "01-12-2026"} == {"build-4", "build-5"}
 
 
-def test_half_uploaded_newest_build_stays_and_takes_no_place(site):
+def test_incomplete_newest_build_is_kept_and_does_not_count(site):
     for number in range(1, 5):
         site.put(f"build-{number}/index.html", days=10 - number)
     site.put("build-5/app.js", days=0.5)
 
     apply(site, age_from="name", keep_count="2", required_file="index.html")
 
-    assert folders(site) == {"build-3", "build-4", "build-5"}
+    assert list_folders(site) == {"build-3", "build-4", "build-5"}

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from ci3.engine.inventory import report_csv as report_rows
+from ci3.engine.inventory import report_csv
 from ci3.engine.inventory.report_csv import CHUNK_BYTES
 from ci3.errors import AccessError, Ci3Error, ListingError, RefusedError
-from tests.integration.pipeline.test_inventory_report import plan_by
+from tests.integration.pipeline.test_inventory_report import make_plan
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.inventory_reports import (
     ALL_VERSIONS,
@@ -24,9 +24,9 @@ from tests.support.s3.inventory_reports import (
 )
 
 
-def refusal(site: Bucket, report: InventoryReport, **settings: str) -> Ci3Error:
+def catch_plan_error(site: Bucket, report: InventoryReport, **settings: str) -> Ci3Error:
     with pytest.raises(Ci3Error) as caught:
-        plan_by(site, report.deliver(site), **settings)
+        make_plan(site, report.deliver(site), **settings)
     return caught.value
 
 
@@ -42,49 +42,51 @@ def refusal(site: Bucket, report: InventoryReport, **settings: str) -> Ci3Error:
     ],
     ids=["source", "destination", "format", "no time", "no size", "versions"],
 )
-def test_report_that_can_not_tell_is_refused_with_what_to_do(furnished, changes, assert_screen):
-    error = refusal(furnished, report_of(furnished, **changes))
+def test_report_without_the_needed_data_is_refused_with_a_hint(seeded_site, changes, assert_screen):
+    error = catch_plan_error(seeded_site, report_of(seeded_site, **changes))
     assert isinstance(error, RefusedError)
     assert_screen(error.full_message)
 
 
-def test_report_of_another_prefix_is_refused(furnished, assert_screen):
-    report = report_of(furnished, files=[to_csv([row("other/x", bucket=furnished.name)])])
-    assert_screen(refusal(furnished, report).full_message)
+def test_report_of_another_prefix_is_refused(seeded_site, assert_screen):
+    report = report_of(seeded_site, files=[to_csv([row("other/x", bucket=seeded_site.name)])])
+    assert_screen(catch_plan_error(seeded_site, report).full_message)
 
 
 @pytest.mark.parametrize("missing", ["manifest.checksum", "data/file-1.csv", "manifest.json"])
-def test_report_of_which_a_file_is_missing_is_an_error(furnished, missing, assert_screen):
-    url = report_of(furnished).deliver(furnished)
-    [key] = [key for key in furnished.content() if key.endswith(missing)]
-    furnished.remove(key)
+def test_report_with_a_missing_file_is_an_error(seeded_site, missing, assert_screen):
+    url = report_of(seeded_site).deliver(seeded_site)
+    [key] = [key for key in seeded_site.content() if key.endswith(missing)]
+    seeded_site.remove(key)
     with pytest.raises(AccessError, match="NoSuchKey") as caught:
-        plan_by(furnished, url)
+        make_plan(seeded_site, url)
     assert_screen(caught.value.full_message)
 
 
-def test_manifest_that_does_not_fit_its_checksum_is_an_error(furnished, assert_screen):
-    report = report_of(furnished)
-    url = report.deliver(furnished)
-    furnished.put(MANIFEST, body=report.manifest() + b" ")
+def test_manifest_that_does_not_match_its_checksum_is_an_error(seeded_site, assert_screen):
+    report = report_of(seeded_site)
+    url = report.deliver(seeded_site)
+    seeded_site.put(MANIFEST, body=report.manifest() + b" ")
     with pytest.raises(ListingError) as caught:
-        plan_by(furnished, url)
+        make_plan(seeded_site, url)
     assert_screen(caught.value.full_message)
 
 
-@pytest.mark.parametrize("form", ["CSV", "Parquet"])
-def test_file_that_is_not_what_the_manifest_says_is_an_error(furnished, form, assert_screen):
-    write = to_csv if form == "CSV" else to_parquet
-    rows = rows_of(furnished)
-    report = report_of(furnished, files=[write(rows[:9]), write(rows[9:])], file_format=form)
-    url = report.deliver(furnished)
-    furnished.put(report.key_of(1), body=write([*rows[9:-1], {**rows[-1], "Size": 2}]))
+@pytest.mark.parametrize("file_format", ["CSV", "Parquet"])
+def test_file_that_does_not_match_the_manifest_is_an_error(seeded_site, file_format, assert_screen):
+    write = to_csv if file_format == "CSV" else to_parquet
+    rows = rows_of(seeded_site)
+    report = report_of(
+        seeded_site, files=[write(rows[:9]), write(rows[9:])], file_format=file_format
+    )
+    url = report.deliver(seeded_site)
+    seeded_site.put(report.key_of(1), body=write([*rows[9:-1], {**rows[-1], "Size": 2}]))
     with pytest.raises(ListingError, match="file-1"):
-        plan_by(furnished, url)
+        make_plan(seeded_site, url)
     content = write(rows[9:])
-    furnished.put(report.key_of(1), body=content[:-1])
+    seeded_site.put(report.key_of(1), body=content[:-1])
     with pytest.raises(ListingError) as caught:
-        plan_by(furnished, url)
+        make_plan(seeded_site, url)
     message = caught.value.full_message
     assert f"{len(content) - 1:,}" in message
     # A compressed file's size depends on the times in it.
@@ -104,8 +106,8 @@ def test_file_that_is_not_what_the_manifest_says_is_an_error(furnished, form, as
     ],
     ids=["no files", "size", "MD5", "no time", "long time", "format", "bucket"],
 )
-def test_manifest_of_another_form_is_an_error(furnished, changed, assert_screen):
-    error = refusal(furnished, report_of(furnished, changed=changed))
+def test_invalid_manifest_is_an_error(seeded_site, changed, assert_screen):
+    error = catch_plan_error(seeded_site, report_of(seeded_site, changed=changed))
     assert isinstance(error, ListingError)
     assert "manifest.json" in error.message
     assert_screen(error.hint, is_shared=True)
@@ -131,37 +133,37 @@ LINE = b'"site","d0/x","1","2026-11-01T00:00:00.000Z","e"\n'
         pytest.param(LINE[:-1] + b'"e', id="quotes"),
     ],
 )
-def test_row_that_can_not_be_read_is_an_error(furnished, text, assert_screen):
-    files = [gzip.compress(text.replace(b"site", furnished.name.encode()))]
-    error = refusal(furnished, report_of(furnished, files=files))
+def test_invalid_row_is_an_error(seeded_site, text, assert_screen):
+    files = [gzip.compress(text.replace(b"site", seeded_site.name.encode()))]
+    error = catch_plan_error(seeded_site, report_of(seeded_site, files=files))
     assert isinstance(error, ListingError)
     assert_screen(error.full_message)
 
 
 @pytest.mark.parametrize("cut_at", range(1, 9))
-def test_file_that_breaks_off_anywhere_is_an_error(furnished, cut_at, assert_screen):
-    whole = to_csv(rows_of(furnished))
-    files = [whole[: -len(whole) * cut_at // 9]]
-    error = refusal(furnished, report_of(furnished, files=files))
+def test_truncated_file_is_an_error(seeded_site, cut_at, assert_screen):
+    content = to_csv(rows_of(seeded_site))
+    files = [content[: -len(content) * cut_at // 9]]
+    error = catch_plan_error(seeded_site, report_of(seeded_site, files=files))
     assert isinstance(error, ListingError)
     assert_screen(error.full_message, is_shared=True)
 
 
-def test_file_that_is_no_gzip_is_an_error(furnished, assert_screen):
-    error = refusal(furnished, report_of(furnished, files=[LINE]))
+def test_file_that_is_not_gzip_is_an_error(seeded_site, assert_screen):
+    error = catch_plan_error(seeded_site, report_of(seeded_site, files=[LINE]))
     assert isinstance(error, ListingError)
     assert_screen(error.full_message)
 
 
-def test_file_of_several_gzip_members_is_read_to_its_end(furnished):
-    rows = rows_of(furnished)
-    report = report_of(furnished, files=[to_csv(rows[:7]) + to_csv(rows[7:])])
-    plan = plan_by(furnished, report.deliver(furnished), keep_count="6")
-    assert sum(one.deployment.object_count for one in plan.decisions) == len(rows)
+def test_all_gzip_members_of_a_file_are_read(seeded_site):
+    rows = rows_of(seeded_site)
+    report = report_of(seeded_site, files=[to_csv(rows[:7]) + to_csv(rows[7:])])
+    plan = make_plan(seeded_site, report.deliver(seeded_site), keep_count="6")
+    assert sum(decision.deployment.object_count for decision in plan.decisions) == len(rows)
 
 
-def test_file_that_unpacks_without_end_is_an_error_in_little_memory():
+def test_file_that_unpacks_endlessly_is_an_error_with_little_memory():
     member = gzip.compress(b"\n" * 5 * CHUNK_BYTES)
-    unpacked = report_rows._unpack(itertools.repeat(member), "here")
+    unpacked = report_csv._unpack(itertools.repeat(member), "here")
     with pytest.raises(ListingError, match="400"):
         assert all(len(chunk) <= CHUNK_BYTES for chunk in unpacked)

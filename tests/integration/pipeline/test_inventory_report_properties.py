@@ -1,4 +1,4 @@
-"""Whatever a report says, from its file to the plan: nothing goes that a full listing keeps."""
+"""A wrong inventory report deletes nothing that a full listing keeps."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,16 +28,16 @@ RULES = (
 )
 FILES = ("app.js", "index.html", "z/")
 DAYS = st.sampled_from((0.5, 1, 2, 3, 5, 8, 13))
-THERE = st.dictionaries(
+OBJECTS = st.dictionaries(
     st.tuples(st.sampled_from(NAMES), st.sampled_from(FILES)), DAYS, min_size=4, max_size=14
 )
-FATES = st.lists(st.sampled_from(("true", "true", "lacking", "moved", "twice")), min_size=14)
-MOVED = st.lists(DAYS, min_size=14)
+ROW_KINDS = st.lists(st.sampled_from(("true", "true", "missing", "moved", "twice")), min_size=14)
+MOVED_DAYS = st.lists(DAYS, min_size=14)
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[list[MemorySite]]:
-    """The site that is asked, the last of these; its clients are made once."""
+def sites() -> Iterator[list[MemorySite]]:
+    """The sites; requests go to the last one. The clients are created once."""
     sites: list[MemorySite] = []
 
     def answer(request: Request) -> Answer:
@@ -53,32 +53,33 @@ def reader() -> BucketReader:
     return make_context(MemorySite()).open_bucket()
 
 
-def doomed(site: MemorySite, now: datetime, **rules: str) -> set[str]:
-    run = replace(make_context(site, match=r"d\d", **rules), clock=lambda: now)
-    return {one.deployment.name for one in run.make_plan(reader()).to_delete}
+def list_names_to_delete(site: MemorySite, now: datetime, **rules: str) -> set[str]:
+    context = replace(make_context(site, match=r"d\d", **rules), clock=lambda: now)
+    return {decision.deployment.name for decision in context.make_plan(reader()).to_delete}
 
 
-def told(site: MemorySite, fates: list[str], moved: list[float]) -> bytes:
-    """Tell of a bucket's objects: as it is, not at all, at another time, or twice."""
+def make_wrong_report(site: MemorySite, row_kinds: list[str], moved_days: list[float]) -> bytes:
+    """Report the objects of a bucket correctly, not at all, with another time, or twice."""
     now, rows = datetime.now(UTC), []
-    for one, fate, days in zip(rows_of(site), fates, moved, strict=False):
-        changed = {**one, "LastModifiedDate": now - timedelta(days=days), "Size": 0}
-        by_fate = {"true": [one], "lacking": [], "moved": [changed], "twice": [changed, one]}
-        rows += by_fate[fate]
+    for row, kind, days in zip(rows_of(site), row_kinds, moved_days, strict=False):
+        changed = {**row, "LastModifiedDate": now - timedelta(days=days), "Size": 0}
+        by_kind = {"true": [row], "missing": [], "moved": [changed], "twice": [changed, row]}
+        rows += by_kind[kind]
     return to_csv([*rows, {**rows_of(site)[0], "Key": "d0/invented"}])
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)
-@given(THERE, st.tuples(FATES, MOVED), st.sampled_from(RULES), st.sampled_from(NAMES))
-def test_report_that_lies_dooms_nothing_that_a_full_listing_keeps(
-    world, there, lies, rules, redeployed
+@given(OBJECTS, st.tuples(ROW_KINDS, MOVED_DAYS), st.sampled_from(RULES), st.sampled_from(NAMES))
+def test_wrong_report_deletes_nothing_that_a_full_listing_keeps(
+    sites, objects, wrong_rows, rules, redeployed
 ):
     site = MemorySite()
-    world.append(site)
+    sites.append(site)
     site.put("d0/index.html", days=1)
-    for (name, file), days in there.items():
+    for (name, file), days in objects.items():
         site.put(f"{name}/{file}", days=days, body=b"" if file.endswith("/") else b"x")
-    report = report_of(site, files=[told(site, *lies)])
+    report = report_of(site, files=[make_wrong_report(site, *wrong_rows)])
     site.put(f"{redeployed}/late.js", days=0.1)
     url, now = report.deliver(site), datetime.now(UTC)
-    assert doomed(site, now, inventory=url, **rules) <= doomed(site, now, **rules)
+    by_report = list_names_to_delete(site, now, inventory=url, **rules)
+    assert by_report <= list_names_to_delete(site, now, **rules)

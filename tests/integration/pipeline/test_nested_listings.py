@@ -1,4 +1,4 @@
-"""Sub-folders named like deployments, in each way to list them, without further requests."""
+"""Subfolders that are named like deployments are found by each kind of listing."""
 
 import pickle
 
@@ -21,7 +21,7 @@ SETTINGS = {
 
 @pytest.fixture(params=[0, 90], ids=["newest", "oldest"])
 def site(request: pytest.FixtureRequest, site: Bucket) -> Bucket:
-    """Four folders, of which `admin` is the newest or the oldest, and holds deployments."""
+    """Four folders; `admin` is the newest or the oldest, and contains deployments."""
     for days, name in enumerate(("docs", "shop", "web"), 10):
         site.deploy(name, days=days)
     for subfolder in SUBFOLDERS:
@@ -35,11 +35,11 @@ def find_refusal_codes(site: Bucket, **settings: str) -> list[RefusalCode]:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_nested_deployments_refuse_however_they_are_listed(site: Bucket, name: str) -> None:
+def test_nested_deployments_are_refused_with_any_listing(site: Bucket, name: str) -> None:
     assert find_refusal_codes(site, **SETTINGS[name]) == [RefusalCode.NESTED_DEPLOYMENTS]
 
 
-def test_nested_deployments_in_an_inventory_report_refuse(site: Bucket) -> None:
+def test_nested_deployments_in_an_inventory_report_are_refused(site: Bucket) -> None:
     url = report_of(site).deliver(site)
     assert find_refusal_codes(site, inventory=url) == [RefusalCode.NESTED_DEPLOYMENTS]
 
@@ -51,12 +51,12 @@ def test_match_or_protect_resolves_the_refusal(site: Bucket) -> None:
 
 def test_check_sends_no_request(site: Bucket) -> None:
     assert site.proxy is not None
-    counts = []
+    request_counts = []
     for settings in ({}, {"match": ".*"}):
         start = len(site.proxy.requests)
         find_refusal_codes(site, **settings)
-        counts.append(len(site.proxy.requests) - start)
-    assert counts[0] == counts[1]
+        request_counts.append(len(site.proxy.requests) - start)
+    assert request_counts[0] == request_counts[1]
 
 
 def test_spans_that_a_worker_lists_have_the_subfolders(site: Bucket) -> None:
