@@ -1,4 +1,4 @@
-"""A prefix pattern on a bucket of many apps: which targets it finds, and with how many requests."""
+"""A prefix pattern on a bucket with many apps: its targets, and its number of requests."""
 
 from collections.abc import Callable, Iterator
 
@@ -52,8 +52,11 @@ def find_codes(plans: tuple[Plan, ...]) -> list[list[RefusalCode]]:
     return [[refusal.code for refusal in plan.refusals] for plan in plans]
 
 
-def test_thirty_apps_cost_one_listing_of_the_level_and_what_each_costs_alone() -> None:
-    settings = {"keep_count": "5", "concurrency": "1"}  # more would split listings by chance
+def test_pattern_adds_one_listing_to_the_requests_of_its_targets() -> None:
+    settings = {
+        "keep_count": "5",
+        "concurrency": "1",
+    }  # with a higher value, the number of requests varies
     with running_site() as site:
         for number in range(30):
             deploy_app(site, f"app-{number:02}", count=20, files=50)
@@ -66,9 +69,9 @@ def test_thirty_apps_cost_one_listing_of_the_level_and_what_each_costs_alone() -
         assert request_count == 1 + 30 * 2 + 2
 
         site.proxy.requests.clear()
-        [alone] = open_pattern(site, plans[7].target.prefix, **settings).make_plans()
+        [single_plan] = open_pattern(site, plans[7].target.prefix, **settings).make_plans()
         assert len(site.proxy.requests) == 2 + 2
-        assert alone.decisions == plans[7].decisions
+        assert single_plan.decisions == plans[7].decisions
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_pattern_without_match_sends_no_request(apps: MemorySite) -> None:
 
 
 @pytest.mark.parametrize("target", ["prefix=apps%2F&", "prefix=apps%2Fdocs%2F"])
-def test_listing_that_fails_fails_the_run(apps: MemorySite, target: str) -> None:
+def test_run_fails_if_a_listing_fails(apps: MemorySite, target: str) -> None:
     apps.proxy.answer("GET", target, status=403, body=error("AccessDenied"))
     with pytest.raises((AccessError, ListingError)):
         open_pattern(apps)
@@ -123,7 +126,7 @@ def test_more_targets_than_the_limit_are_refused(
         open_pattern(site)
 
 
-def test_more_folders_than_are_searched_are_refused(
+def test_more_folders_than_the_limit_are_refused(
     apps: MemorySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ci3.pipeline.expansion.MAXIMUM_FOLDERS", 2)
@@ -133,7 +136,7 @@ def test_more_folders_than_are_searched_are_refused(
 
 
 @pytest.mark.parametrize("folder", ["apps/", "apps/logs/production/"])
-def test_folder_with_more_pages_than_are_searched_is_refused(
+def test_folder_with_more_pages_than_the_limit_is_refused(
     apps: MemorySite, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     for number in range(20):
@@ -148,7 +151,7 @@ def test_folder_with_more_pages_than_are_searched_is_refused(
     assert len(apps.proxy.find_requests("GET", listed)) == 3
 
 
-def test_each_target_keeps_its_own_newest(apps: MemorySite) -> None:
+def test_each_target_keeps_its_newest_deployments(apps: MemorySite) -> None:
     run = open_pattern(apps, keep_count="2")
     apply_all(run, run.make_plans(), is_fresh=True)
     for app in ("blog", "docs", "shop"):
@@ -166,7 +169,7 @@ def test_refusal_of_one_target_keeps_all(apps: MemorySite) -> None:
     assert apps.content() == before
 
 
-# Names that need to be in one of the targets only.
+# Names that must exist in one of the targets.
 
 
 def test_protected_name_must_be_in_one_of_the_targets(apps: MemorySite) -> None:
@@ -183,7 +186,7 @@ def test_glob_without_a_match_is_reported_once(apps: MemorySite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "refusing"),
+    ("text", "refused_count"),
     [
         (commit("shop", 2), 0),
         (f"apps/shop/production/{commit('shop', 2)}", 0),
@@ -193,18 +196,18 @@ def test_glob_without_a_match_is_reported_once(apps: MemorySite) -> None:
     ],
 )
 def test_pointer_must_name_a_deployment_of_one_target(
-    apps: MemorySite, text: str, refusing: int
+    apps: MemorySite, text: str, refused_count: int
 ) -> None:
     apps.put("current", body=text.encode())
     plans = open_pattern(apps, live_from="object:current").make_plans()
-    assert [len(codes) for codes in find_codes(plans)].count(1) == refusing
+    assert [len(codes) for codes in find_codes(plans)].count(1) == refused_count
     kept = {decision.deployment.name for plan in plans for decision in plan.kept}
-    assert refusing or commit("shop", 2) in kept
+    assert refused_count or commit("shop", 2) in kept
     assert len(apps.proxy.find_requests("GET", "/current")) == 1
 
 
 def test_path_in_a_pointer_must_be_in_that_target(apps: MemorySite) -> None:
-    """A commit that another app has says nothing about the live deployment of this one."""
+    """The commit exists only in another app, so the live deployment of this app is unknown."""
     paths = [f"apps/{app}/production/{commit('shop', 2)}" for app in ("blog", "shop")]
     apps.put("current", body="\n".join(paths).encode())
     plans = open_pattern(apps, live_from="object:current").make_plans()
@@ -212,7 +215,9 @@ def test_path_in_a_pointer_must_be_in_that_target(apps: MemorySite) -> None:
 
 
 @pytest.mark.parametrize("app", ["Blog", "removed"])
-def test_path_to_no_target_in_a_pointer_refuses_in_all_targets(apps: MemorySite, app: str) -> None:
+def test_pointer_with_a_path_outside_all_targets_is_refused_in_all_targets(
+    apps: MemorySite, app: str
+) -> None:
     """The folder may be misspelt: its target would be cleaned up without its live deployment."""
     live = [("docs", "docs"), ("shop", "shop"), (app, "blog")]
     paths = [f"apps/{folder}/production/{commit(name, 2)}" for folder, name in live]
@@ -232,7 +237,7 @@ def test_path_in_a_pointer_keeps_the_deployment_of_that_target_only(apps: Memory
     assert ["f" * 40 in names for names in kept] == [False, False, True]
 
 
-def test_source_of_a_folder_must_name_a_deployment_of_its_own_target(apps: MemorySite) -> None:
+def test_source_of_a_folder_must_name_a_deployment_of_that_target(apps: MemorySite) -> None:
     for app in ("blog", "docs", "shop"):
         apps.put(f"live/{app}", body=commit(app, 2).encode())
     plans = open_pattern(apps, live_from="object:live/{folder}").make_plans()
@@ -246,14 +251,16 @@ def test_source_of_a_folder_must_name_a_deployment_of_its_own_target(apps: Memor
     assert find_codes(plans) == [[], [RefusalCode.LIVE_SOURCE_UNREADABLE], []]
 
 
-def test_source_of_a_folder_that_names_a_path_in_another_target_refuses(apps: MemorySite) -> None:
+def test_source_of_a_folder_that_names_a_path_in_another_target_is_refused(
+    apps: MemorySite,
+) -> None:
     for app in ("blog", "docs", "shop"):
         apps.put(f"live/{app}", body=f"apps/shop/production/{commit('shop', 2)}".encode())
     plans = open_pattern(apps, live_from="object:live/{folder}").make_plans()
     assert [len(codes) for codes in find_codes(plans)] == [1, 1, 0]
 
 
-def test_second_plan_has_what_was_deployed_since_the_first(apps: MemorySite) -> None:
+def test_second_plan_has_deployments_made_after_the_first(apps: MemorySite) -> None:
     run = open_pattern(apps)
     run.make_plans()
     apps.deploy(f"apps/docs/production/{'f' * 40}", days=0)
@@ -304,7 +311,9 @@ def test_pointer_that_moves_while_a_target_is_deleted_is_kept_in_a_later_one(
     assert [list_deployments(apps, app) for app in ("blog", "docs", "shop")] == [{0}, {0}, {0, 2}]
 
 
-def test_pointer_to_no_target_while_one_is_deleted_keeps_the_later_ones(apps: MemorySite) -> None:
+def test_pointer_outside_all_targets_during_a_deletion_keeps_the_later_targets(
+    apps: MemorySite,
+) -> None:
     apps.put("current", body=commit("blog", 0).encode())
     run = open_pattern(apps, live_from="object:current")
     plans = run.make_plans()
@@ -327,8 +336,8 @@ def test_deployment_that_is_live_since_the_plan_is_found_in_another_target(
     assert list_deployments(apps, "docs") == {0}
 
 
-def test_protected_name_that_is_gone_since_the_plan_refuses(apps: MemorySite) -> None:
-    """Nothing is deleted in its target, which is listed again all the same."""
+def test_apply_is_refused_if_a_protected_name_was_removed_after_the_plan(apps: MemorySite) -> None:
+    """Nothing is deleted in its target, but the target is still listed again."""
     apps.put(f"apps/aaa/production/{'f' * 40}/x", days=9)
     run = open_pattern(apps, protect="f" * 40)
     plans = run.make_plans()

@@ -1,4 +1,4 @@
-"""What a live source may name in another target of a prefix pattern, while a run deletes."""
+"""Live sources of a prefix pattern that name deployments of other targets during a run."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +44,7 @@ def point_to(site: MemorySite, text: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "apps/blog/production/"])
-def test_pointer_to_what_this_run_has_deleted_keeps_the_later_targets(
+def test_pointer_to_a_deployment_deleted_by_this_run_keeps_the_later_targets(
     apps: MemorySite, folder: str
 ) -> None:
     point_to(apps, commit("blog", 0))
@@ -58,10 +58,9 @@ def test_pointer_to_what_this_run_has_deleted_keeps_the_later_targets(
     ] * 2
 
 
-def test_pointer_to_what_this_run_has_partly_deleted_keeps_the_later_targets(
+def test_pointer_to_a_deployment_partly_deleted_by_this_run_keeps_the_later_targets(
     apps: MemorySite,
 ) -> None:
-    """It is still listed."""
     apps.put(f"apps/blog/production/{commit('blog', 2)}/z", days=3)
     point_to(apps, commit("blog", 0))
     run = open_pattern(apps)
@@ -75,7 +74,7 @@ def test_pointer_to_what_this_run_has_partly_deleted_keeps_the_later_targets(
     assert list_apps(apps) == [{0, 2}, {0, 1, 2}, {0, 1, 2}]
 
 
-def test_pointer_to_what_another_process_has_deleted_keeps_the_later_targets(
+def test_pointer_to_a_deployment_deleted_by_another_process_keeps_the_later_targets(
     apps: MemorySite,
 ) -> None:
     point_to(apps, commit("shop", 0))
@@ -86,7 +85,7 @@ def test_pointer_to_what_another_process_has_deleted_keeps_the_later_targets(
     assert list_apps(apps) == [{0}, {0, 1, 2}, {1, 2}]
 
 
-def test_target_that_has_the_live_deployment_is_listed_once_for_all_others(
+def test_target_with_the_live_deployment_is_listed_once_for_all_other_targets(
     apps: MemorySite,
 ) -> None:
     point_to(apps, commit("shop", 0))
@@ -121,7 +120,7 @@ def test_deployment_that_is_live_since_the_search_is_found_in_the_plan(
     assert "f" * 40 in {decision.deployment.name for decision in plans[2].kept}
 
 
-def test_name_that_is_missing_costs_another_search_but_no_other_plan(apps: MemorySite) -> None:
+def test_missing_name_causes_a_second_search_but_no_second_plan(apps: MemorySite) -> None:
     run = open_run([make_context(apps, prefix=PATTERN, match=MATCH, protect="f" * 40)])
     apps.proxy.requests.clear()
     plans = run.make_plans()
@@ -131,7 +130,7 @@ def test_name_that_is_missing_costs_another_search_but_no_other_plan(apps: Memor
     assert len(apps.proxy.find_requests("GET", r"\?versioning")) == 1
 
 
-def test_protected_name_that_vanished_long_after_the_search_refuses(apps: MemorySite) -> None:
+def test_plan_is_refused_if_a_protected_name_was_removed_after_the_search(apps: MemorySite) -> None:
     apps.put(f"apps/aaa/production/{'f' * 40}/x", days=9)
     now = 0.0
     context = make_context(apps, prefix=PATTERN, match=MATCH, protect="f" * 40)

@@ -1,4 +1,4 @@
-"""Properties of prefix patterns: they delete no more than the same targets listed by hand."""
+"""A prefix pattern deletes no more than the same targets in a list."""
 
 import re
 from collections.abc import Sequence
@@ -16,8 +16,10 @@ from tests.support.s3.memory_site import MemorySite, running_site
 
 APPS = ("blog", "docs", "shop")
 COMMITS = tuple(f"{number:040x}" for number in range(1, 6))
-OTHERS = ("stable", "assets", ".ci3")
-DEPLOYMENTS = st.dictionaries(st.sampled_from(COMMITS + OTHERS), st.integers(1, 20), max_size=6)
+OTHER_NAMES = ("stable", "assets", ".ci3")
+DEPLOYMENTS = st.dictionaries(
+    st.sampled_from(COMMITS + OTHER_NAMES), st.integers(1, 20), max_size=6
+)
 LAYOUTS = st.fixed_dictionaries(dict.fromkeys(APPS, DEPLOYMENTS))
 NAMES = st.sampled_from([*COMMITS, "stable", "gone", f"apps/shop/production/{COMMITS[0]}"])
 SETTINGS = st.fixed_dictionaries(
@@ -43,14 +45,14 @@ def plan_targets(contexts: Sequence[TargetContext]) -> dict[str, Plan]:
     return {plan.target.prefix: plan for plan in run.make_plans()}
 
 
-def name_deleted(plan: Plan) -> set[str]:
+def list_prefixes_to_delete(plan: Plan) -> set[str]:
     return {decision.deployment.prefix for decision in plan.to_delete}
 
 
 @settings(max_examples=25, deadline=None)
-@given(layout=LAYOUTS, chosen=SETTINGS, pointer=st.lists(NAMES, min_size=1, max_size=3))
-def test_pattern_deletes_nothing_that_targets_listed_by_hand_keep(
-    layout: dict[str, dict[str, int]], chosen: dict[str, str], pointer: list[str]
+@given(layout=LAYOUTS, target_settings=SETTINGS, pointer=st.lists(NAMES, min_size=1, max_size=3))
+def test_pattern_deletes_nothing_that_the_same_targets_in_a_list_keep(
+    layout: dict[str, dict[str, int]], target_settings: dict[str, str], pointer: list[str]
 ) -> None:
     with running_site() as site:
         fill(site, layout)
@@ -58,26 +60,35 @@ def test_pattern_deletes_nothing_that_targets_listed_by_hand_keep(
         prefixes = [
             f"apps/{app}/production/" for app, names in layout.items() if {*names} & {*COMMITS}
         ]
-        by_hand = (
+        listed = (
             plan_targets(
-                [make_context(site, prefix=prefix, match=MATCH, **chosen) for prefix in prefixes]
+                [
+                    make_context(site, prefix=prefix, match=MATCH, **target_settings)
+                    for prefix in prefixes
+                ]
             )
             if prefixes
             else {}
         )
         try:
-            plans = plan_targets([make_context(site, prefix=PATTERN, match=MATCH, **chosen)])
+            plans = plan_targets(
+                [make_context(site, prefix=PATTERN, match=MATCH, **target_settings)]
+            )
         except RefusedError:
             assert not prefixes
             return
-        assert {*plans} == {*by_hand}
+        assert {*plans} == {*listed}
         for prefix, plan in plans.items():
-            assert name_deleted(plan) <= name_deleted(by_hand[prefix])
-            if "live_from" not in chosen:
-                assert plan.decisions == by_hand[prefix].decisions
-            if plan.is_applyable and "protect" not in chosen and "live_from" not in chosen:
-                assert by_hand[prefix].is_applyable
-        if all(plan.is_applyable for plan in by_hand.values()):
+            assert list_prefixes_to_delete(plan) <= list_prefixes_to_delete(listed[prefix])
+            if "live_from" not in target_settings:
+                assert plan.decisions == listed[prefix].decisions
+            if (
+                plan.is_applyable
+                and "protect" not in target_settings
+                and "live_from" not in target_settings
+            ):
+                assert listed[prefix].is_applyable
+        if all(plan.is_applyable for plan in listed.values()):
             assert all(plan.is_applyable for plan in plans.values())
 
 
@@ -106,7 +117,7 @@ def test_only_folders_named_by_a_commit_become_deployments(keys: list[str], patt
             assert ".ci3" not in plan.target.prefix.split("/")
         if len(run.contexts) == 1:
             run.apply_plans(run.reconcile_rules(run.make_plans()), is_fresh=True)
-            lost = {*keys} - site.keys()
+            deleted_keys = {*keys} - site.keys()
             depth = pattern.count("/")
-            assert all(re.fullmatch(MATCH, key.split("/")[depth]) for key in lost)
-            assert not any(".ci3" in key.split("/")[:depth] for key in lost)
+            assert all(re.fullmatch(MATCH, key.split("/")[depth]) for key in deleted_keys)
+            assert not any(".ci3" in key.split("/")[:depth] for key in deleted_keys)

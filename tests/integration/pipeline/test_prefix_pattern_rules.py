@@ -32,7 +32,7 @@ def test_rules_in_a_folder_without_deployments_are_reported_once() -> None:
         assert find_rule_warnings(site) == [[], [], []]
         for key in [key for key in site.content() if key.startswith(("apps/shop/", "site/"))]:
             site.remove(key)
-        [warning], others = find_rule_warnings(site)
+        [warning], other_warnings = find_rule_warnings(site)
         assert "apps/shop/production/" in warning.message
         assert "site/" not in warning.message
-        assert others == []
+        assert other_warnings == []

@@ -1,4 +1,4 @@
-"""Several targets in one run: what is reported of each, whatever happens in a later one."""
+"""Several targets in one run: each is reported correctly, even if a later one fails."""
 
 from collections.abc import Callable, Iterator
 
@@ -64,10 +64,10 @@ def test_error_after_a_deletion_leaves_the_objects_of_that_target_unknown(
     assert "c/old/index.html" in site.keys()  # noqa: SIM118 - a method of the site
 
 
-def test_last_readings_are_made_by_the_watch_of_each_deletion(
+def test_last_live_reads_use_the_watch_of_each_deletion(
     site: MemorySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A later target is approved again, with a watch that has what its deletion has found."""
+    """A later target is approved again, with a new watch, which its deletion must use."""
     begun_names: list[frozenset[str]] = []
     read_last = LiveWatch.read_last
 

@@ -1,4 +1,4 @@
-"""An error or an interrupt in one target of a pattern ends the work on the others soon."""
+"""An error or an interrupt in one target of a pattern soon stops the other targets."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.support.s3.memory_site import MemorySite, running_site
 
 PAGES = 50
 TIMEOUT_SECONDS = 10.0
-"""How long a page waits for the stop; only a failing test does."""
+"""The longest time that a page waits for the stop; reached only if the test fails."""
 
 
 class PagedListing:
@@ -61,10 +61,10 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "error"), [(interrupt, KeyboardInterrupt), (fail, ZeroDivisionError)]
+    ("stop", "error"), [(interrupt, KeyboardInterrupt), (fail, ZeroDivisionError)]
 )
 def test_no_further_page_is_listed_after_an_error_in_another_target(
-    monkeypatch: pytest.MonkeyPatch, end: Callable[[], None], error: type[BaseException]
+    monkeypatch: pytest.MonkeyPatch, stop: Callable[[], None], error: type[BaseException]
 ) -> None:
     with running_site() as site:
         for app in ("blog", "shop"):
@@ -77,7 +77,7 @@ def test_no_further_page_is_listed_after_an_error_in_another_target(
                 listing.list_pages(run)
             else:
                 listing.has_begun.wait(TIMEOUT_SECONDS)
-                end()
+                stop()
 
         with pytest.raises(error):
             map_targets(run.contexts, "Planning targets", work)
