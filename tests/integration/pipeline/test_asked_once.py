@@ -1,4 +1,4 @@
-"""What a plan asks about the bucket as a whole, it asks once, and rests on that."""
+"""A plan reads the lifecycle rules and the versioning of the bucket only once."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from tests.support.s3.memory_site import MemorySite, running_site
 
 RULES = ("GET", r"\?lifecycle")
 VERSIONING = ("GET", r"\?versioning")
-OLD_GO = config(
+EXPIRE_NONCURRENT = config(
     "<Rule><ID>old</ID><Status>Enabled</Status><Filter/><NoncurrentVersionExpiration>"
     "<NoncurrentDays>60</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
 )
@@ -27,9 +27,9 @@ def site() -> Iterator[MemorySite]:
         yield site
 
 
-def plan_of(site: MemorySite, **changes: str) -> Plan:
-    run = make_context(site, **changes)
-    return run.make_plan(run.open_bucket())
+def make_plan(site: MemorySite, **settings: str) -> Plan:
+    context = make_context(site, **settings)
+    return context.make_plan(context.open_bucket())
 
 
 def find_warnings(plan: Plan, code: WarningCode) -> list[str]:
@@ -39,12 +39,12 @@ def find_warnings(plan: Plan, code: WarningCode) -> list[str]:
 @pytest.mark.parametrize("concurrency", ["1", "8"])
 @pytest.mark.parametrize("engine", ["direct", "lifecycle", "auto"])
 @pytest.mark.parametrize("status", ["", "Enabled", "Suspended"])
-def test_rules_and_versioning_are_asked_for_once(
+def test_rules_and_versioning_are_read_once(
     site: MemorySite, status: str, engine: str, concurrency: str
 ) -> None:
     site._bucket.versioning = status
-    site.lifecycle = OLD_GO
-    plan = plan_of(site, engine=engine, concurrency=concurrency)
+    site.lifecycle = EXPIRE_NONCURRENT
+    plan = make_plan(site, engine=engine, concurrency=concurrency)
     assert plan.is_applyable
     assert len(site.proxy.find_requests(*RULES)) == 1
     assert len(site.proxy.find_requests(*VERSIONING)) == 1
@@ -62,9 +62,9 @@ def test_rule_for_other_folders_does_not_end_the_restore_period(
     site: MemorySite, prefix: str, days: int | None
 ) -> None:
     site.enable_versioning()
-    narrow = f"<Filter><Prefix>{prefix}</Prefix></Filter>".encode()
-    site.lifecycle = OLD_GO.replace(b"<Filter/>", narrow)
-    assert plan_of(site).restore_period == NoncurrentExpiration(days=days)
+    prefix_filter = f"<Filter><Prefix>{prefix}</Prefix></Filter>".encode()
+    site.lifecycle = EXPIRE_NONCURRENT.replace(b"<Filter/>", prefix_filter)
+    assert make_plan(site).restore_period == NoncurrentExpiration(days=days)
 
 
 @pytest.mark.parametrize("engine", ["direct", "lifecycle"])
@@ -74,28 +74,28 @@ def test_rule_for_other_folders_does_not_end_the_restore_period(
         (403, "<Error><Code>AccessDenied</Code></Error>"),
         (501, "<Error><Code>NotImplemented</Code></Error>"),
         (200, ""),
-        (200, OLD_GO.replace(b"<Filter/>", b"<Filter><Novel/></Filter>")),
+        (200, EXPIRE_NONCURRENT.replace(b"<Filter/>", b"<Filter><Novel/></Filter>")),
     ],
     ids=["denied", "unsupported", "empty", "unknown element"],
 )
-def test_rules_that_were_not_read_leave_the_term_unknown_and_are_not_asked_for_again(
+def test_restore_period_is_unknown_if_rules_cannot_be_read_and_they_are_not_read_again(
     site: MemorySite, status: int, body: str | bytes, engine: str, assert_screen
 ) -> None:
     site.enable_versioning()
-    site.lifecycle = OLD_GO
+    site.lifecycle = EXPIRE_NONCURRENT
     site.proxy.answer(*RULES, body, status=status, nth=1)
-    plan = plan_of(site, engine=engine)
-    (until,) = find_warnings(plan, WarningCode.RESTORE_PERIOD)
-    assert_screen(until)
+    plan = make_plan(site, engine=engine)
+    (message,) = find_warnings(plan, WarningCode.RESTORE_PERIOD)
+    assert_screen(message)
     assert plan.restore_period is not None
-    assert plan.restore_period.problem in until
+    assert plan.restore_period.problem in message
     assert plan.is_applyable is (engine == "direct")
     assert len(site.proxy.find_requests(*RULES)) == 1
 
 
-def test_bucket_that_wants_mfa_is_known_from_one_answer(site: MemorySite) -> None:
+def test_mfa_delete_is_found_with_one_request(site: MemorySite) -> None:
     site.enable_versioning()
     site._bucket.needs_mfa = True
-    plan = plan_of(site, engine="lifecycle")
+    plan = make_plan(site, engine="lifecycle")
     assert RefusalCode.LIFECYCLE in [refusal.code for refusal in plan.refusals]
     assert len(site.proxy.find_requests(*VERSIONING)) == 1

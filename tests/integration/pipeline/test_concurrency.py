@@ -1,4 +1,4 @@
-"""No more requests are out at once than `concurrency` says, whatever is done."""
+"""No command has more requests in flight than `concurrency` allows."""
 
 import time
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import running_proxy
 
 CONCURRENCIES = [1, 2, 5]
-HOLD_SECONDS = 0.002
-"""For each request, so that parallel ones overlap on a busy machine, too."""
+DELAY_SECONDS = 0.002
+"""The delay of each request: concurrent requests overlap even on a busy machine."""
 POINTERS = "\n".join(f"object:live-{number}.json" for number in range(8))
 
 
@@ -40,7 +40,7 @@ def meter(bucket: Bucket, s3_url: str) -> Iterator[ConcurrencyMeter]:
 
         def handle_counted(request):
             with meter.counted():
-                time.sleep(HOLD_SECONDS)
+                time.sleep(DELAY_SECONDS)
                 return handle(request)
 
         proxy.handle = handle_counted
@@ -49,8 +49,8 @@ def meter(bucket: Bucket, s3_url: str) -> Iterator[ConcurrencyMeter]:
 
 
 @contextmanager
-def at_most(meter: ConcurrencyMeter, concurrency: int) -> Iterator[None]:
-    """Check the requests that are sent inside: at most `concurrency`, and not one by one."""
+def check_concurrency(meter: ConcurrencyMeter, concurrency: int) -> Iterator[None]:
+    """Check that the requests inside are concurrent, and at most `concurrency` of them."""
     meter.maximum = 0
     yield
     assert 1 <= meter.maximum <= concurrency
@@ -64,7 +64,7 @@ def deploy_many(bucket: Bucket, *, files: int = 3) -> None:
 
 
 def clean_up(bucket: Bucket, **settings: str) -> ApplyResult:
-    """Plan and apply, with a journal that is stored in the bucket."""
+    """Plan and apply, with a journal in the bucket."""
     context = make_context(bucket, journal_file="s3://", **settings)
     reader = context.open_bucket()
     result = apply_plan(context, context.make_plan(reader), reader, is_fresh=True)
@@ -81,7 +81,7 @@ def put_pointers(bucket: Bucket) -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("has_worker", [True, False])
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
-def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - fixtures
+def test_cleanup_keeps_to_the_concurrency(  # noqa: PLR0917 - fixtures
     bucket: Bucket,
     meter: ConcurrencyMeter,
     monkeypatch: pytest.MonkeyPatch,
@@ -89,17 +89,17 @@ def test_never_more_requests_at_once_than_concurrency_says(  # noqa: PLR0917 - f
     concurrency: int,
     has_worker: bool,
 ) -> None:
-    """Those of the worker process count, too, which takes part in whatever it can here."""
+    """Requests of the worker process count too; here it takes part in all it can."""
     count = 1 if has_worker else 10**9
     thresholds = ListingThresholds(min_objects_to_start=count, min_objects_to_share=count)
     make_scope = partial(ListingScope, thresholds=thresholds)
     monkeypatch.setattr(pipeline_context, "ListingScope", make_scope)
-    starter = partial(start_refresher, min_total_objects=count)
-    monkeypatch.setattr(objects, "start_refresher", starter)
+    start_for_count = partial(start_refresher, min_total_objects=count)
+    monkeypatch.setattr(objects, "start_refresher", start_for_count)
     deploy_many(bucket, files=120)
     put_pointers(bucket)
     bucket.put("old-00/\x01", days=10)
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         clean_up(bucket, concurrency=str(concurrency), live_from=POINTERS)
 
 
@@ -109,23 +109,23 @@ def test_live_sources_are_read_within_the_concurrency(
 ) -> None:
     put_pointers(bucket)
     context = make_context(bucket, concurrency=str(concurrency), live_from=POINTERS)
-    with at_most(meter, concurrency):
-        readings = context.read_live_sources(context.open_bucket())
-    assert not any(reading.problem for reading in readings)
+    with check_concurrency(meter, concurrency):
+        sources = context.read_live_sources(context.open_bucket())
+    assert not any(source.problem for source in sources)
 
 
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_versions_are_listed_and_deleted_within_the_concurrency(
     bucket: Bucket, meter: ConcurrencyMeter, concurrency: int
 ) -> None:
-    """Its journal, which is stored in the bucket, is written and read within it, too."""
+    """The limit also applies to the journal, which is written to and read from the bucket."""
     bucket.enable_versioning()
     for _ in range(2):
         deploy_many(bucket)
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         result = clean_up(bucket, concurrency=str(concurrency), delete_versions="true")
     reader = make_context(bucket, concurrency=str(concurrency)).open_bucket()
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         read_stored_journal(reader, JournalLocation.parse(result.journal_file))
 
 
@@ -138,7 +138,7 @@ def test_deployments_are_restored_within_the_concurrency(
     before = bucket.keys()
     result = clean_up(bucket)
     context = make_context(bucket, concurrency=str(concurrency))
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         reader = context.open_bucket()
         location = JournalLocation.parse(result.journal_file)
         restoration = Restoration(
@@ -161,7 +161,7 @@ def test_doctor_keeps_to_the_concurrency(
     context = make_context(
         bucket, concurrency=str(concurrency), live_from=POINTERS, probe_deletes="true"
     )
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         run_doctor(OpenTarget(context=context, bucket=context.open_bucket()))
 
 
@@ -175,11 +175,11 @@ def test_targets_of_a_pattern_keep_to_the_concurrency_together(
         bucket, prefix=PATTERN, match=MATCH, concurrency=str(concurrency), live_from="object:live"
     )
     bucket.put("live", body=commit("app-1", 1).encode())
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         run = open_run([context])
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         plans = run.make_plans()
-    with at_most(meter, concurrency):
+    with check_concurrency(meter, concurrency):
         run.apply_plans(run.reconcile_rules(plans), is_fresh=False)
     assert list_deployments(bucket, "app-1") == {0, 1}
     assert list_deployments(bucket, "app-2") == {0}

@@ -1,4 +1,4 @@
-"""Every deletion asks the gate: what it refuses is neither journaled nor sent."""
+"""Each deletion is checked by the gate: refused objects are not journaled and not sent."""
 
 import json
 from pathlib import Path
@@ -19,16 +19,16 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 
-def delete_all_but_forwarde(site: Bucket, *, names_versions: bool) -> DeletionResult:
-    """Delete what is planned, with a gate that lets nothing but `old-1` pass."""
-    run = make_context(site, delete_versions=str(names_versions).lower())
-    reader = run.open_bucket()
-    decisions = run.make_plan(reader).to_delete
-    passing = [one for one in decisions if one.deployment.name == "old-1"]
-    gate = Gate(passing, (), is_by_version=names_versions)
+def delete_with_gate(site: Bucket, *, deletes_versions: bool) -> DeletionResult:
+    """Delete the planned deployments with a gate that approves only `old-1`."""
+    context = make_context(site, delete_versions=str(deletes_versions).lower())
+    reader = context.open_bucket()
+    decisions = context.make_plan(reader).to_delete
+    approved = [decision for decision in decisions if decision.deployment.name == "old-1"]
+    gate = Gate(approved, (), is_by_version=deletes_versions)
     control = RunControl(progress=NoProgress(), sleep=lambda _seconds: None)
     with Journal("gate.jsonl") as journal:
-        if names_versions:
+        if deletes_versions:
             return VersionDeletion(
                 reader=reader,
                 remover=reader.open_version_remover(),
@@ -47,19 +47,19 @@ def delete_all_but_forwarde(site: Bucket, *, names_versions: bool) -> DeletionRe
         ).delete_deployments(decisions)
 
 
-@pytest.mark.parametrize("names_versions", [False, True])
-def test_what_the_gate_refuses_is_neither_journaled_nor_sent(
-    site: Bucket, proxy: FaultProxy, names_versions: bool
+@pytest.mark.parametrize("deletes_versions", [False, True])
+def test_deployment_that_the_gate_refuses_is_neither_journaled_nor_sent(
+    site: Bucket, proxy: FaultProxy, deletes_versions: bool
 ) -> None:
-    if names_versions:
+    if deletes_versions:
         site.enable_versioning()
     for days, name in enumerate(("new", "old-1", "old-2"), start=1):
         site.deploy(name, days=days)
-    deleted = delete_all_but_forwarde(site, names_versions=names_versions)
-    assert "'old-2/'" in deleted.stop_reason
-    assert deleted.results[-1].name == "old-2"
-    assert deleted.results[-1].counts == {ObjectOutcome.FAILED: 3}
+    result = delete_with_gate(site, deletes_versions=deletes_versions)
+    assert "'old-2/'" in result.stop_reason
+    assert result.results[-1].name == "old-2"
+    assert result.results[-1].counts == {ObjectOutcome.FAILED: 3}
     assert site.folders() >= {"new", "old-2"}
     lines = Path("gate.jsonl").read_text(encoding="utf-8").splitlines()
     assert not any("old-2" in line for line in lines if json.loads(line)["record"] == "intent")
-    assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
+    assert not any("old-2" in key for request in proxy.deletions for key in request.batch_keys)

@@ -19,7 +19,7 @@ HTML = "<!DOCTYPE html><html><body>Sign in</body></html>"
 
 @pytest.fixture
 def site() -> Iterator[MemorySite]:
-    """A complete deployment, and an older one without its required file: its deploy is slow."""
+    """A complete deployment, and an older one, `slow`, without its required file."""
     with running_site() as site:
         site.put("new/index.html", days=1)
         site.put("slow/app.js", days=2)
@@ -31,8 +31,8 @@ def make_plan(site: MemorySite, **settings) -> Plan:
     return context.make_plan(context.open_bucket())
 
 
-def fate(plan: Plan, name: str = "slow") -> tuple[str, list[ReasonCode]]:
-    (decision,) = (one for one in plan.decisions if one.deployment.name == name)
+def find_action(plan: Plan, name: str = "slow") -> tuple[str, list[ReasonCode]]:
+    (decision,) = (decision for decision in plan.decisions if decision.deployment.name == name)
     return decision.action.value, [reason.code for reason in decision.reasons]
 
 
@@ -51,12 +51,10 @@ DELETED = ("delete", [ReasonCode.SUPERSEDED])
         ("new/video.mp4", 0, DELETED),
     ],
 )
-def test_incomplete_deployment_is_kept_while_an_upload_of_the_last_day_is_in_it(
-    site, key, days, expected
-):
+def test_incomplete_deployment_with_an_upload_of_the_last_day_is_kept(site, key, days, expected):
     site.begin_upload(key, days=days)
 
-    assert fate(make_plan(site)) == expected
+    assert find_action(make_plan(site)) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,15 +62,15 @@ def test_incomplete_deployment_is_kept_while_an_upload_of_the_last_day_is_in_it(
     [(1, KEPT), (80, KEPT), (-30, KEPT), (24 * 60 + 10, KEPT), (24 * 60 + 20, DELETED)],
     ids=["young", "within the day", "of the future", "clocks differ", "older"],
 )
-def test_incomplete_deployment_outside_aws_is_kept_while_an_object_is_younger_than_a_day(
+def test_incomplete_deployment_outside_aws_with_an_object_of_the_last_day_is_kept(
     site, minutes, expected
 ):
-    """MinIO lists no uploads by prefix: that none is listed says nothing there."""
+    """MinIO does not list uploads by prefix, so an empty list does not prove anything."""
     # Newer than the young object, so that the deployment is superseded.
     site.put("newest/index.html", days=-1)
     site.put("slow/app.js", days=minutes / 24 / 60)
 
-    assert fate(make_plan(site)) == expected
+    assert find_action(make_plan(site)) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,14 +85,23 @@ def test_incomplete_deployment_outside_aws_is_kept_while_an_object_is_younger_th
         (200, f"<{ROOT}><IsTruncated>true</IsTruncated></{ROOT}>"),
         (200, f"<{ROOT}></{ROOT}>"),
     ],
-    ids=["denied", "unsupported", "missing", "html", "nothing", "other", "cut off", "unsaid"],
+    ids=[
+        "denied",
+        "unsupported",
+        "missing",
+        "html",
+        "empty",
+        "other root",
+        "truncated",
+        "no truncation flag",
+    ],
 )
-def test_incomplete_deployment_is_kept_where_uploads_cannot_be_listed(site, status, body):
+def test_incomplete_deployment_is_kept_if_uploads_cannot_be_listed(site, status, body):
     site.proxy.answer("GET", UPLOADS, status=status, body=body)
 
     plan = make_plan(site)
 
-    assert fate(plan) == KEPT
+    assert find_action(plan) == KEPT
     assert plan.is_applyable
 
 
@@ -103,30 +110,30 @@ def test_uploads_are_listed_once_and_only_if_an_incomplete_deployment_would_be_d
     assert len(site.proxy.find_requests("GET", UPLOADS)) == 1
 
     site.put("slow/index.html", days=2)
-    assert fate(make_plan(site)) == DELETED
+    assert find_action(make_plan(site)) == DELETED
     assert len(site.proxy.find_requests("GET", UPLOADS)) == 1
 
 
 def test_upload_that_begins_after_the_plan_keeps_its_incomplete_deployment(site):
-    ran = apply(site, **RULES, before_approval=lambda: site.begin_upload("slow/video.mp4"))
+    run = apply(site, **RULES, before_approval=lambda: site.begin_upload("slow/video.mp4"))
 
-    assert ran.exit_code is ExitCode.PARTIAL
+    assert run.exit_code is ExitCode.PARTIAL
     assert "slow/app.js" in site.content()
     assert site.uploads() == {"slow/video.mp4"}
 
 
 def test_upload_that_begins_right_before_the_deletion_keeps_its_incomplete_deployment(site):
-    """The plan is applied at once: no new plan is made that would list the uploads."""
+    """The plan is applied at once, so no second plan lists the uploads."""
     site.proxy.call_before("GET", UPLOADS, nth=2, act=lambda: site.begin_upload("slow/video.mp4"))
 
-    ran = apply(site, **RULES)
+    run = apply(site, **RULES)
 
-    assert ran.exit_code is ExitCode.PARTIAL
+    assert run.exit_code is ExitCode.PARTIAL
     assert "slow/app.js" in site.content()
     assert site.uploads() == {"slow/video.mp4"}
 
 
-def test_uploads_that_cannot_be_listed_right_before_the_deletion_keep_it(site):
+def test_incomplete_deployment_is_kept_if_uploads_cannot_be_listed_before_the_deletion(site):
     site.proxy.answer(
         "GET",
         UPLOADS,
@@ -135,23 +142,23 @@ def test_uploads_that_cannot_be_listed_right_before_the_deletion_keep_it(site):
         body="<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
     )
 
-    ran = apply(site, **RULES)
+    run = apply(site, **RULES)
 
-    assert ran.exit_code is ExitCode.PARTIAL
+    assert run.exit_code is ExitCode.PARTIAL
     assert "slow/app.js" in site.content()
 
 
 def test_upload_of_the_last_day_under_a_complete_deployment_is_not_aborted(site):
-    """The same name is deployed again: what was there goes as planned, the new upload goes on."""
+    """The same name is deployed again: old objects are deleted, the new upload is kept."""
     site.put("slow/index.html", days=2)
     site.begin_upload("slow/video.mp4", days=1 / 24 / 60)
     site.begin_upload("slow/broken.mp4", days=3)
 
-    ran = apply(site, **RULES)
+    run = apply(site, **RULES)
 
-    assert ran.exit_code is ExitCode.DONE
+    assert run.exit_code is ExitCode.DONE
     assert site.uploads() == {"slow/video.mp4"}
-    assert ran.result.uploads_aborted == 1
+    assert run.result.uploads_aborted == 1
 
 
 def test_saved_plan_applied_days_later_aborts_no_upload_of_the_day_before_it(site):
@@ -159,9 +166,9 @@ def test_saved_plan_applied_days_later_aborts_no_upload_of_the_day_before_it(sit
     site.begin_upload("slow/video.mp4", days=1 / 24)
     start = datetime.now(UTC)
     times = iter([start - timedelta(days=2)])
-    ran = apply(site, **RULES, clock=lambda: next(times, start))
+    run = apply(site, **RULES, clock=lambda: next(times, start))
 
-    assert ran.exit_code is ExitCode.DONE
+    assert run.exit_code is ExitCode.DONE
     assert site.uploads() == {"slow/video.mp4"}
 
 

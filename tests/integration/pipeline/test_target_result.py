@@ -1,4 +1,4 @@
-"""Whatever happens in the midst of a deletion, the account of it comes back, and is checked."""
+"""A deletion that fails in any way returns a result, and the result is checked."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ DELETE = r"\?delete"
 
 
 @pytest.fixture
-def crowded(site: Bucket) -> Bucket:
-    """A bucket in which three batches' worth of objects is due."""
+def large_site(site: Bucket) -> Bucket:
+    """A bucket with three batches of objects to delete."""
     site.deploy("new", days=1)
     site.deploy("old", days=9, files=1500)
     site.deploy("older", days=10, files=1500)
@@ -33,57 +33,59 @@ def crowded(site: Bucket) -> Bucket:
 
 
 @pytest.fixture
-def live(site: Bucket) -> Bucket:
+def small_site(site: Bucket) -> Bucket:
     site.deploy("new", days=1)
     site.deploy("old", days=9)
     return site
 
 
-def test_redirect_in_the_midst_stops_the_run_and_all_that_is_gone_is_told(
-    crowded: Bucket, proxy: FaultProxy
+def test_redirect_during_a_deletion_stops_the_run_and_all_deletions_are_reported(
+    large_site: Bucket, proxy: FaultProxy
 ) -> None:
     proxy.answer("POST", DELETE, error("PermanentRedirect"), status=301, nth=2)
-    ran = apply(crowded)
-    gone = 3003 - len(crowded.keys())
-    told = sum(
-        ran.counts(name).get(outcome, 0)
+    run = apply(large_site)
+    deleted_count = 3003 - len(large_site.keys())
+    reported_count = sum(
+        run.counts(name).get(outcome, 0)
         for name in ("old", "older")
         for outcome in ("deleted", "absent")
     )
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert gone == told
-    assert "redirect" in ran.result.stop_reason.lower()
-    assert ran.journal[-1]["record"] == "end"
+    assert run.exit_code is ExitCode.PARTIAL
+    assert deleted_count == reported_count
+    assert "redirect" in run.result.stop_reason.lower()
+    assert run.journal[-1]["record"] == "end"
 
 
-def test_batch_that_waits_is_not_sent_after_lost_access(
-    live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+def test_waiting_batch_is_not_sent_after_lost_access(
+    small_site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_batches(monkeypatch)
-    live.deploy("older", days=10, files=9)
+    small_site.deploy("older", days=10, files=9)
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400)
-    ran = apply(live)
-    assert "ExpiredToken" in ran.result.stop_reason
-    assert ran.result.count_objects(ObjectOutcome.FAILED) == 12
+    run = apply(small_site)
+    assert "ExpiredToken" in run.result.stop_reason
+    assert run.result.count_objects(ObjectOutcome.FAILED) == 12
     assert len(proxy.deletions) == 1
 
 
-def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket) -> None:
-    run = make_context(crowded)
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
+def test_unexpected_error_during_a_deletion_keeps_the_results_of_other_batches(
+    large_site: Bucket,
+) -> None:
+    context = make_context(large_site)
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
 
-    class Unruly(Journal):
-        """A journal that fails in a way nobody thought of, after the first request."""
+    class FailingJournal(Journal):
+        """A journal that raises an unexpected error after the first request."""
 
         def record_outcome(self, batch: int, outcomes: Sequence[KeyOutcome]) -> None:
             if batch == 1:
-                raise RuntimeError("unforeseen")
+                raise RuntimeError("unexpected")
             super().record_outcome(batch, outcomes)
 
     writer = reader.open_writer()
-    with Unruly("unruly.jsonl") as journal:
-        deleted = ObjectDeletion(
+    with FailingJournal("failing.jsonl") as journal:
+        result = ObjectDeletion(
             reader=reader,
             writer=writer,
             probe=lambda slots: writer.probe_conditional_deletes("", Versioning.DISABLED, slots),
@@ -91,15 +93,15 @@ def test_bug_in_the_midst_loses_no_account_of_the_other_batches(crowded: Bucket)
             journal=journal,
             control=RunControl(progress=NoProgress(), sleep=lambda _seconds: None),
         ).delete_deployments(plan.to_delete)
-    counts = sum((Counter(one.counts) for one in deleted.results), Counter())
+    counts = sum((Counter(deployment.counts) for deployment in result.results), Counter())
     assert counts["unknown"] == 1000
-    assert counts["deleted"] == 3000 - len(crowded.keys()) + 3 - 1000
+    assert counts["deleted"] == 3000 - len(large_site.keys()) + 3 - 1000
     assert counts.total() == 3000
-    assert "unforeseen" in deleted.stop_reason
+    assert "unexpected" in result.stop_reason
 
 
-class _GivesUp:
-    """Progress whose watcher goes away when the deletion begins: all calls fail from then on."""
+class _BrokenProgress:
+    """Progress whose calls raise BrokenPipeError from the beginning of the deletion on."""
 
     _is_deleting = False
 
@@ -115,69 +117,71 @@ class _GivesUp:
             raise BrokenPipeError
 
     def end(self) -> None:
-        """The end may be told; only the way there fails."""
+        """Succeed: only the other calls fail."""
 
 
-def test_watcher_that_went_away_stops_no_deletion(crowded: Bucket) -> None:
-    ran = apply(crowded, progress=_GivesUp())
-    assert ran.exit_code is ExitCode.DONE
-    assert crowded.folders() == {"new"}
+def test_broken_progress_does_not_stop_the_deletion(large_site: Bucket) -> None:
+    run = apply(large_site, progress=_BrokenProgress())
+    assert run.exit_code is ExitCode.DONE
+    assert large_site.folders() == {"new"}
 
 
-def test_object_that_came_while_its_deployment_went_is_told(
-    crowded: Bucket, proxy: FaultProxy, assert_screen
+def test_object_uploaded_during_the_deletion_is_kept_and_reported(
+    large_site: Bucket, proxy: FaultProxy, assert_screen
 ) -> None:
-    proxy.call_before("POST", DELETE, lambda: crowded.put("old/late.js"))
-    ran = apply(crowded)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert_screen(ran.result_of("old").problem)
-    assert crowded.keys() & {"old/late.js"}
+    proxy.call_before("POST", DELETE, lambda: large_site.put("old/late.js"))
+    run = apply(large_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert_screen(run.result_of("old").problem)
+    assert large_site.keys() & {"old/late.js"}
 
 
-def test_s3_that_says_deleted_and_does_not_is_found_out(live: Bucket, proxy: FaultProxy) -> None:
+def test_objects_that_s3_only_reports_as_deleted_make_the_run_partial(
+    small_site: Bucket, proxy: FaultProxy
+) -> None:
     proxy.answer_with("POST", DELETE, lambda request: delete_result(request.batch_keys))
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result.deployments_deleted == 0
+    run = apply(small_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert run.result.deployments_deleted == 0
 
 
-def test_result_that_cannot_be_looked_at_is_no_success(
-    live: Bucket, proxy: FaultProxy, assert_screen
+def test_run_is_partial_if_its_result_cannot_be_listed(
+    small_site: Bucket, proxy: FaultProxy, assert_screen
 ) -> None:
     proxy.answer("GET", "delimiter=", error("AccessDenied"), status=403, nth=2)
-    ran = apply(live)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert "AccessDenied" in ran.result.stop_reason
-    assert_screen(ran.result.stop_reason)
+    run = apply(small_site)
+    assert run.exit_code is ExitCode.PARTIAL
+    assert "AccessDenied" in run.result.stop_reason
+    assert_screen(run.result.stop_reason)
 
 
-def test_deletion_goes_where_the_plan_was_made(
-    live: Bucket, monkeypatch: pytest.MonkeyPatch
+def test_deletion_uses_the_endpoint_of_the_plan(
+    small_site: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", live.endpoint_url)
-    asked = "https://s3.eu-west-1.amazonaws.com"
-    reader = make_context(live, endpoint_url=asked, region="eu-west-1").open_bucket()
-    assert reader.endpoint_url == asked
-    assert reader.open_writer().endpoint_url == asked
+    monkeypatch.setenv("AWS_ENDPOINT_URL", small_site.endpoint_url)
+    endpoint_url = "https://s3.eu-west-1.amazonaws.com"
+    reader = make_context(small_site, endpoint_url=endpoint_url, region="eu-west-1").open_bucket()
+    assert reader.endpoint_url == endpoint_url
+    assert reader.open_writer().endpoint_url == endpoint_url
 
 
-def test_writer_of_another_s3_than_the_plans_is_a_bug_not_a_deletion(
-    live: Bucket, monkeypatch: pytest.MonkeyPatch
+def test_writer_for_another_endpoint_than_the_plan_is_refused(
+    small_site: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = make_context(live, endpoint_url="").open_bucket()
+    reader = make_context(small_site, endpoint_url="").open_bucket()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(GateError):
         reader.open_writer()
 
 
-def test_versioning_that_was_switched_off_during_approval_refuses(live: Bucket) -> None:
+def test_apply_is_refused_if_versioning_was_suspended_during_approval(small_site: Bucket) -> None:
     status = {"Status": "Enabled"}
-    live.client.put_bucket_versioning(Bucket=live.name, VersioningConfiguration=status)
-    run = make_context(live)
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
+    small_site.client.put_bucket_versioning(Bucket=small_site.name, VersioningConfiguration=status)
+    context = make_context(small_site)
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
     assert plan.target.versioning is Versioning.ENABLED
     status = {"Status": "Suspended"}
-    live.client.put_bucket_versioning(Bucket=live.name, VersioningConfiguration=status)
+    small_site.client.put_bucket_versioning(Bucket=small_site.name, VersioningConfiguration=status)
     with pytest.raises(RefusedError, match=r"enabled.*suspended"):
-        apply_plan(run, plan, reader, is_fresh=False)
+        apply_plan(context, plan, reader, is_fresh=False)

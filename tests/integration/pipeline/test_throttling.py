@@ -22,8 +22,10 @@ def test_deletion_sends_fewer_requests_at_once_when_throttled(
     for number in range(SENDERS):
         site.deploy(f"old-{number:02}", days=10 + number, files=1)
     throttling = ThrottlingS3(proxy, senders=SENDERS)
-    run = replace(make_context(site, delete_versions=delete_versions), sleep=throttling.pause)
-    reader = run.open_bucket()
-    result = apply_plan(run, run.make_plan(reader), reader, is_fresh=True)
-    assert [dict(one.counts) for one in result.deployments] == [{"failed": 1}] * SENDERS
+    context = replace(make_context(site, delete_versions=delete_versions), sleep=throttling.pause)
+    reader = context.open_bucket()
+    result = apply_plan(context, context.make_plan(reader), reader, is_fresh=True)
+    assert [dict(deployment.counts) for deployment in result.deployments] == [
+        {"failed": 1}
+    ] * SENDERS
     assert throttling.most_in_flight[1:] == [1] * (len(RETRY_DELAYS_SECONDS) - 1)

@@ -1,4 +1,4 @@
-"""What a run does when its time is over, and how it shows meanwhile that it is alive."""
+"""The timeout of a run, and its log lines while it works."""
 
 import json
 from dataclasses import replace
@@ -24,25 +24,26 @@ def site(site: Bucket) -> Bucket:
     return site
 
 
-def test_run_whose_time_is_over_stops_before_it_deletes_and_says_how_to_go_on(
+def test_run_that_has_timed_out_deletes_nothing_and_shows_how_to_continue(
     site, proxy, assert_screen
 ):
-    times = iter(datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=one) for one in range(99))
-    run = make_context(site)
-    reader = run.open_bucket()
-    plan = run.make_plan(reader)
-    run = replace(run, clock=lambda: next(times), ends_at=datetime(2026, 11, 23, tzinfo=UTC))
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    times = iter(start + timedelta(minutes=minutes) for minutes in range(99))
+    context = make_context(site)
+    reader = context.open_bucket()
+    plan = context.make_plan(reader)
+    context = replace(context, clock=lambda: next(times), ends_at=start)
 
-    ran = CleanupRun(plan=plan, result=apply_plan(run, plan, reader, is_fresh=True))
+    run = CleanupRun(plan=plan, result=apply_plan(context, plan, reader, is_fresh=True))
 
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert "timeout" in ran.result.stop_reason
-    assert_screen(ran.result.stop_reason)
-    assert ran.result.count_objects(ObjectOutcome.FAILED) == 3
+    assert run.exit_code is ExitCode.PARTIAL
+    assert "timeout" in run.result.stop_reason
+    assert_screen(run.result.stop_reason)
+    assert run.result.count_objects(ObjectOutcome.FAILED) == 3
     assert proxy.deletions == []
 
 
-def test_run_that_was_stopped_by_the_clock_is_gone_on_with_by_the_next(site, capsys):
+def test_next_run_completes_a_run_that_timed_out(site, capsys):
     options = [*site.options(), "--keep-count", "1", "--auto-approve", "--output", "json"]
     assert main(["cleanup", *options, "--timeout", "0s"]) == 3
     stopped = json.loads(capsys.readouterr().out)
@@ -55,17 +56,17 @@ def test_run_that_was_stopped_by_the_clock_is_gone_on_with_by_the_next(site, cap
     assert site.folders() == {"new"}
 
 
-def test_log_shows_now_and_then_that_the_run_is_alive():
+def test_log_shows_progress_at_intervals():
     lines: list[str] = []
-    now = [0.0]
-    progress = ProgressLines(lines.append, clock=lambda: now[0])
+    seconds = 0.0
+    progress = ProgressLines(lines.append, clock=lambda: seconds)
     task = "Deleting objects"
     progress.begin(task, 5000)
     progress.advance(1000)
     progress.beat()
     assert lines == []
 
-    now[0] += LOG_INTERVAL_SECONDS
+    seconds += LOG_INTERVAL_SECONDS
     progress.beat()
     progress.beat()
     assert lines == [f"{task}: 1,000 of 5,000"]
