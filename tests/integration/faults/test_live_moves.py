@@ -110,7 +110,7 @@ def test_deletion_stops_if_a_partly_deleted_deployment_becomes_live(
     assert site.folders() == {"new", live}
 
 
-def test_retry_is_not_sent_for_a_deployment_that_became_live(
+def test_retry_is_not_sent_for_a_deployment_that_is_now_live(
     site: MemorySite, proxy: FaultProxy, assert_screen
 ) -> None:
     seed(site, files=3)
@@ -230,7 +230,7 @@ def test_pointer_that_moves_at_any_request_loses_nothing_silently(
     assert number > 5
 
 
-def test_rule_is_not_written_for_a_deployment_that_became_live(site: MemorySite) -> None:
+def test_rule_is_not_written_for_a_deployment_that_is_now_live(site: MemorySite) -> None:
     seed(site, files=3)
     run = make_run(site, engine="lifecycle")
 

@@ -235,7 +235,7 @@ def begin_many_later_runs(site: MemorySite) -> None:
 @pytest.mark.parametrize(
     "disturb", [damage, copy_from_another_prefix, deny_reading, begin_many_later_runs]
 )
-def test_deployments_older_than_an_unread_journal_are_kept_and_do_not_count(
+def test_deployments_older_than_an_unreadable_journal_are_kept_and_do_not_count(
     small_site: MemorySite, disturb
 ) -> None:
     end_early(small_site)

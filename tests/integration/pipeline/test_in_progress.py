@@ -172,7 +172,7 @@ def test_saved_plan_applied_days_later_aborts_no_upload_of_the_day_before_it(sit
     assert site.uploads() == {"slow/video.mp4"}
 
 
-def test_explanation_says_that_the_deployment_may_be_uploading(site, assert_screen):
+def test_explanation_shows_that_the_deployment_may_be_uploading(site, assert_screen):
     site.begin_upload("slow/video.mp4")
     context = make_context(site, **RULES)
 

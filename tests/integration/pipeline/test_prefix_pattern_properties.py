@@ -103,7 +103,7 @@ KEYS = st.lists(
 
 @settings(max_examples=25, deadline=None)
 @given(keys=KEYS, pattern=st.sampled_from(["*/", "*/*/", "user-*/", "*/*/*/", "*/alice/"]))
-def test_only_folders_named_by_a_commit_become_deployments(keys: list[str], pattern: str) -> None:
+def test_only_folders_named_by_a_commit_are_deployments(keys: list[str], pattern: str) -> None:
     with running_site() as site:
         for days, key in enumerate(keys):
             site.put(key, days=days + 1)

@@ -126,7 +126,7 @@ def test_rule_is_removed_if_its_deployment_becomes_live_during_a_run(
     assert result.expiring_count == 2 + has_work
 
 
-def test_rule_is_removed_first_if_its_deployment_became_live_during_planning(
+def test_rule_is_removed_first_if_its_deployment_becomes_live_during_planning(
     site_with_rules: MemorySite,
 ) -> None:
     run = open_run([make_live_context(site_with_rules)])
@@ -207,7 +207,7 @@ def test_rule_that_cannot_be_removed_at_the_end_is_reported(site_with_rules: Mem
     assert "s3:PutLifecycleConfiguration" in result.reconciled.problem
 
 
-def test_rules_of_a_saved_plan_are_checked_against_live_sources_at_the_end(
+def test_live_sources_are_checked_for_the_rules_of_a_saved_plan_at_the_end(
     site_with_rules: MemorySite,
 ) -> None:
     context = make_live_context(site_with_rules)
