@@ -25,6 +25,6 @@ def reader(shop: Bucket) -> BucketReader:
 
 @pytest.fixture(scope="session")
 def memory_server() -> Iterator[MemoryServer]:
-    """The benchmark's S3 in a process of its own; each test prepares its bucket."""
+    """The benchmark's S3 in a separate process; each test prepares its bucket."""
     with running_memory_server() as server:
         yield server

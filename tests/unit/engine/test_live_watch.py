@@ -1,4 +1,4 @@
-"""When live sources are read again during a deletion, and what a reading keeps."""
+"""When live sources are read again during a deletion, and which deployments are then kept."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +21,11 @@ POINTER = LiveSource.parse("object:current")
 SLOW = (LiveSource.parse("branches"), LiveSource.parse("cloudfront"))
 
 
-def pin(name: str) -> Pin:
+def make_pin(name: str) -> Pin:
     return live_pin(name, f"current says {name}")
 
 
-class World:
+class WatchedSources:
     """A clock, and sources that name one deployment or fail."""
 
     def __init__(self, *sources: LiveSource, **options: object) -> None:
@@ -37,7 +37,7 @@ class World:
         self.watch = LiveWatch(
             sources=sources or (POINTER,),
             read_pins=self.read,
-            approved_pins=(pin("new"),),
+            approved_pins=(make_pin("new"),),
             monotonic=lambda: self.seconds,
             **options,
         )
@@ -45,7 +45,7 @@ class World:
     def read(self, sources: Sequence[LiveSource], count: int) -> tuple[Sequence[Pin], str]:
         self.readings.append((tuple(sources), count))
         self.seconds += self.duration
-        return ((), self.problem) if self.problem else ((pin(self.live),), "")
+        return ((), self.problem) if self.problem else ((make_pin(self.live),), "")
 
     def begin(self, *names: str) -> dict[str, ObjectOutcome]:
         self.watch.check(names)
@@ -53,7 +53,7 @@ class World:
 
 
 @pytest.mark.parametrize(
-    ("sources", "seconds", "read"),
+    ("sources", "seconds", "expected"),
     [
         ((POINTER,), 9.9, ()),
         ((POINTER,), 10.0, (POINTER,)),
@@ -63,63 +63,63 @@ class World:
         ((POINTER, *SLOW), 60.0, (POINTER, *SLOW)),
     ],
 )
-def test_only_sources_with_an_old_reading_are_read_again(sources, seconds, read) -> None:
-    world = World(*sources)
-    world.seconds = seconds
-    assert world.begin("old-1") == {}
-    assert [each for each, _ in world.readings] == ([read] if read else [])
+def test_only_sources_with_an_old_reading_are_read_again(sources, seconds, expected) -> None:
+    watched = WatchedSources(*sources)
+    watched.seconds = seconds
+    assert watched.begin("old-1") == {}
+    assert [sources for sources, _ in watched.readings] == ([expected] if expected else [])
 
 
-def test_deployment_that_has_become_live_is_kept_even_if_it_is_not_live_later() -> None:
-    world = World()
-    world.live, world.seconds = "old-2", 10
-    assert world.begin("old-1", "old-2") == {"old-2": ObjectOutcome.CHANGED}
-    world.live, world.seconds = "new", 20
-    assert world.begin("old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
-    assert world.watch.kept.keys() == {"old-2"}
-    assert "old-2" in words_in(world.watch.kept["old-2"])
+def test_deployment_that_became_live_is_kept_even_if_it_is_not_live_later() -> None:
+    watched = WatchedSources()
+    watched.live, watched.seconds = "old-2", 10
+    assert watched.begin("old-1", "old-2") == {"old-2": ObjectOutcome.CHANGED}
+    watched.live, watched.seconds = "new", 20
+    assert watched.begin("old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
+    assert watched.watch.kept.keys() == {"old-2"}
+    assert "old-2" in words_in(watched.watch.kept["old-2"])
 
 
 def test_begun_deployment_that_becomes_live_is_withheld() -> None:
-    world = World()
-    assert world.begin("old-1") == {}
-    world.live, world.seconds = "old-1", 10
-    assert world.begin("old-1") == {"old-1": ObjectOutcome.CHANGED}
-    assert world.watch.is_withheld("old-1")
+    watched = WatchedSources()
+    assert watched.begin("old-1") == {}
+    watched.live, watched.seconds = "old-1", 10
+    assert watched.begin("old-1") == {"old-1": ObjectOutcome.CHANGED}
+    assert watched.watch.is_withheld("old-1")
 
 
-def test_after_a_failed_reading_nothing_is_begun_and_what_is_begun_may_go_on() -> None:
-    world = World()
-    assert world.begin("old-1") == {}
-    world.problem, world.seconds = "denied", 10
-    assert world.begin("old-1", "old-2") == {"old-2": ObjectOutcome.FAILED}
-    world.problem, world.seconds = "", 20
-    assert world.begin("old-3") == {"old-3": ObjectOutcome.FAILED}
-    assert "denied" in world.watch.problem
+def test_after_a_failed_reading_only_begun_deployments_continue() -> None:
+    watched = WatchedSources()
+    assert watched.begin("old-1") == {}
+    watched.problem, watched.seconds = "denied", 10
+    assert watched.begin("old-1", "old-2") == {"old-2": ObjectOutcome.FAILED}
+    watched.problem, watched.seconds = "", 20
+    assert watched.begin("old-3") == {"old-3": ObjectOutcome.FAILED}
+    assert "denied" in watched.watch.problem
 
 
-def test_begun_deployment_is_stopped_by_a_reading_after_a_failed_one() -> None:
-    world = World()
-    assert world.begin("old-1") == {}
-    world.problem, world.seconds = "denied", 10
-    assert world.begin("old-1") == {}
-    world.problem, world.live, world.seconds = "", "old-1", 20
-    assert world.begin("old-1") == {"old-1": ObjectOutcome.CHANGED}
+def test_begun_deployment_that_is_live_after_a_failed_reading_is_withheld() -> None:
+    watched = WatchedSources()
+    assert watched.begin("old-1") == {}
+    watched.problem, watched.seconds = "denied", 10
+    assert watched.begin("old-1") == {}
+    watched.problem, watched.live, watched.seconds = "", "old-1", 20
+    assert watched.begin("old-1") == {"old-1": ObjectOutcome.CHANGED}
 
 
 def test_check_begins_nothing() -> None:
-    world = World()
-    assert world.watch.check(["old-1"]) == {}
-    world.problem, world.seconds = "denied", 10
-    assert world.begin("old-1") == {"old-1": ObjectOutcome.FAILED}
+    watched = WatchedSources()
+    assert watched.watch.check(["old-1"]) == {}
+    watched.problem, watched.seconds = "denied", 10
+    assert watched.begin("old-1") == {"old-1": ObjectOutcome.FAILED}
 
 
 def test_begin_reads_nothing() -> None:
-    """It is called in a slot: with a concurrency of 1, the reading would wait for that slot."""
-    world = World()
-    world.live, world.seconds = "old-1", 10
-    assert world.watch.begin(["old-1"]) == {}
-    assert world.readings == []
+    """`begin` is called in a request slot: with a concurrency of 1, a reading would wait for it."""
+    watched = WatchedSources()
+    watched.live, watched.seconds = "old-1", 10
+    assert watched.watch.begin(["old-1"]) == {}
+    assert watched.readings == []
 
 
 def test_error_in_a_reading_is_a_failed_reading() -> None:
@@ -131,45 +131,45 @@ def test_error_in_a_reading_is_a_failed_reading() -> None:
     assert watch.problem
 
 
-def test_age_of_a_reading_counts_from_when_it_began() -> None:
-    world = World()
-    world.seconds, world.duration = 10, 8
-    assert world.begin("old-1") == {}
-    world.seconds = 19.9
-    assert world.begin("old-1") == {}
-    world.seconds = 20
-    assert world.begin("old-1") == {}
-    assert len(world.readings) == 2
+def test_age_of_a_reading_counts_from_its_start() -> None:
+    watched = WatchedSources()
+    watched.seconds, watched.duration = 10, 8
+    assert watched.begin("old-1") == {}
+    watched.seconds = 19.9
+    assert watched.begin("old-1") == {}
+    watched.seconds = 20
+    assert watched.begin("old-1") == {}
+    assert len(watched.readings) == 2
 
 
-def test_reading_that_takes_longer_than_its_age_may_be_is_accepted_by_who_asked_for_it() -> None:
-    world = World()
-    world.seconds, world.duration, world.live = 10, 30, "old-2"
-    assert world.begin("old-1", "old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
-    assert len(world.readings) == 1
+def test_reading_that_takes_longer_than_its_maximum_age_is_used_by_the_caller() -> None:
+    watched = WatchedSources()
+    watched.seconds, watched.duration, watched.live = 10, 30, "old-2"
+    assert watched.begin("old-1", "old-2", "old-3") == {"old-2": ObjectOutcome.CHANGED}
+    assert len(watched.readings) == 1
 
 
 def test_eight_threads_cause_one_reading() -> None:
-    world = World()
-    world.seconds = 10
+    watched = WatchedSources()
+    watched.seconds = 10
     barrier = Barrier(8, timeout=60)
 
-    def ask(number: int) -> object:
+    def check(number: int) -> object:
         barrier.wait()
-        return world.watch.check([f"old-{number}"])
+        return watched.watch.check([f"old-{number}"])
 
     with ThreadPoolExecutor(8) as pool:
-        assert [*pool.map(ask, range(8))] == [{}] * 8
-    assert len(world.readings) == 1
+        assert [*pool.map(check, range(8))] == [{}] * 8
+    assert len(watched.readings) == 1
 
 
-def test_thread_that_asks_during_a_reading_waits_for_it() -> None:
+def test_thread_that_checks_during_a_reading_waits_for_it() -> None:
     is_reading, may_end = Event(), Event()
 
     def read(_sources, _count):
         is_reading.set()
         assert may_end.wait(60)
-        return (pin("old-2"),), ""
+        return (make_pin("old-2"),), ""
 
     watch = LiveWatch(sources=(POINTER,), read_pins=read, monotonic=lambda: 10.0)
     with ThreadPoolExecutor(2) as pool:
@@ -181,14 +181,14 @@ def test_thread_that_asks_during_a_reading_waits_for_it() -> None:
         assert [*second.result()] == ["old-2"]
 
 
-def test_last_reading_is_of_all_sources_and_needs_a_budget_for_one_reading() -> None:
-    world = World(POINTER, *SLOW)
-    world.seconds = 60
-    world.begin("old-1")
-    world.live = "old-1"
-    world.watch.read_last()
-    assert world.readings == [((POINTER, *SLOW), 2), ((POINTER, *SLOW), 1)]
-    assert "old-1" in words_in(world.watch.find_reason("old-1"))
+def test_last_reading_reads_all_sources_with_a_budget_for_one_reading() -> None:
+    watched = WatchedSources(POINTER, *SLOW)
+    watched.seconds = 60
+    watched.begin("old-1")
+    watched.live = "old-1"
+    watched.watch.read_last()
+    assert watched.readings == [((POINTER, *SLOW), 2), ((POINTER, *SLOW), 1)]
+    assert "old-1" in words_in(watched.watch.find_reason("old-1"))
 
 
 def test_without_sources_nothing_is_read_and_no_lock_is_taken() -> None:
@@ -199,15 +199,15 @@ def test_without_sources_nothing_is_read_and_no_lock_is_taken() -> None:
         assert not watch.is_due()
 
 
-def test_source_that_was_read_for_an_earlier_target_is_read_again_sooner() -> None:
+def test_source_last_read_for_an_earlier_target_is_read_again_sooner() -> None:
     branches, _ = SLOW
-    world = World(*SLOW, read_at=40.0, earlier_read_at={branches: 0.0})
-    world.seconds = 60.0
-    world.begin("old-1")
-    assert [each for each, _ in world.readings] == [(branches,)]
+    watched = WatchedSources(*SLOW, read_at=40.0, earlier_read_at={branches: 0.0})
+    watched.seconds = 60.0
+    watched.begin("old-1")
+    assert [sources for sources, _ in watched.readings] == [(branches,)]
 
 
-UNREAD = Pin(
+UNREADABLE = Pin(
     code=ReasonCode.EXPIRE_CLOSED,
     reference=Reference(folder="pr-12"),
     evidence="pull request #12 could not be read",
@@ -217,7 +217,7 @@ PREVIEWS = ClosedPreviews(deployments=())
 
 
 def make_preview_watch(pins: Sequence[Pin], begun: Sequence[str] = ()) -> LiveWatch:
-    """Return a watch of previews that reads these pins when the next check is made."""
+    """Return a watch of previews whose next check reads these pins."""
     seconds = [0.0]
     watch = LiveWatch(
         sources=(PREVIEWS,), read_pins=lambda *_: (pins, ""), monotonic=lambda: seconds[0]
@@ -228,8 +228,8 @@ def make_preview_watch(pins: Sequence[Pin], begun: Sequence[str] = ()) -> LiveWa
     return watch
 
 
-def test_preview_that_could_not_be_read_again_is_not_begun_and_the_others_are() -> None:
-    watch = make_preview_watch([UNREAD])
+def test_preview_that_could_not_be_read_again_is_not_begun() -> None:
+    watch = make_preview_watch([UNREADABLE])
     withheld = watch.check(["pr-12", "pr-13"])
     assert {name: kept.outcome for name, kept in withheld.items()} == {
         "pr-12": ObjectOutcome.CHANGED
@@ -239,16 +239,16 @@ def test_preview_that_could_not_be_read_again_is_not_begun_and_the_others_are() 
 
 
 def test_preview_that_could_not_be_read_again_is_completed_if_it_was_begun() -> None:
-    watch = make_preview_watch([UNREAD], begun=["pr-12"])
+    watch = make_preview_watch([UNREADABLE], begun=["pr-12"])
     assert watch.check(["pr-12"]) == {}
     assert watch.find_reason("pr-12") == ""
     assert watch.kept == {}
 
 
 def test_reopened_preview_is_withheld_even_if_it_was_begun() -> None:
-    watch = make_preview_watch([replace(UNREAD, allows_completion=False)], begun=["pr-12"])
+    watch = make_preview_watch([replace(UNREADABLE, allows_completion=False)], begun=["pr-12"])
     assert watch.check(["pr-12"]).keys() == {"pr-12"}
-    assert watch.find_reason("pr-12") == UNREAD.evidence
+    assert watch.find_reason("pr-12") == UNREADABLE.evidence
 
 
 def test_previews_are_read_again_as_rarely_as_github() -> None:

@@ -1,4 +1,4 @@
-"""A bucket of keys in memory that lists as S3 does, in pages as small as a test likes."""
+"""A bucket of keys in memory that lists as S3 does, with a page size of the test's choice."""
 
 import random
 import time
@@ -15,8 +15,8 @@ _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _LAG_SECONDS = 0.0003
 
 
-def stored(key: str) -> StoredObject:
-    """Make the one object that a key stands for."""
+def make_object(key: str) -> StoredObject:
+    """Return the object of a key; equal keys give equal objects."""
     number = crc32(key.encode())
     return StoredObject(
         key=key,
@@ -27,7 +27,7 @@ def stored(key: str) -> StoredObject:
 
 
 class SortedBucket:
-    """Answers as a `BucketReader` does; now and then it lags, so that threads meet otherwise."""
+    """Lists as a `BucketReader` does, with random delays that vary the order of threads."""
 
     bucket = "sorted"
 
@@ -35,7 +35,7 @@ class SortedBucket:
         self.keys = sorted(keys)
         self.page_size = page_size
         self.requests: list[tuple[str, str]] = []
-        self._random = random.Random(seed)  # noqa: S311 - a test's
+        self._random = random.Random(seed)  # noqa: S311 - reproducible by its seed
 
     def list_pages(
         self, prefix: str, *, delimiter: str = "", start_after: str = ""
@@ -45,26 +45,26 @@ class SortedBucket:
             self.requests.append((prefix, start_after))
             if self._random.random() < 0.2:
                 time.sleep(_LAG_SECONDS)
-            place = max(bisect_right(self.keys, after), bisect_left(self.keys, prefix))
+            position = max(bisect_right(self.keys, after), bisect_left(self.keys, prefix))
             keys, folders = [], []
-            while self._is_under(place, prefix) and len(keys) + len(folders) < self.page_size:
-                rest = self.keys[place].removeprefix(prefix)
+            while self._is_under(position, prefix) and len(keys) + len(folders) < self.page_size:
+                rest = self.keys[position].removeprefix(prefix)
                 if delimiter and delimiter in rest:
                     folders.append(f"{prefix}{rest.partition(delimiter)[0]}{delimiter}")
-                    while self._is_under(place, folders[-1]):
-                        place += 1
+                    while self._is_under(position, folders[-1]):
+                        position += 1
                 else:
-                    keys.append(self.keys[place])
-                    place += 1
-            after = self.keys[place - 1] if place else ""
-            is_last = not self._is_under(place, prefix)
+                    keys.append(self.keys[position])
+                    position += 1
+            after = self.keys[position - 1] if position else ""
+            is_last = not self._is_under(position, prefix)
             yield Page(
-                columns=ObjectColumns.from_objects(map(stored, keys)),
+                columns=ObjectColumns.from_objects(map(make_object, keys)),
                 folders=tuple(folders),
                 is_last=is_last,
             )
             if is_last:
                 return
 
-    def _is_under(self, place: int, prefix: str) -> bool:
-        return place < len(self.keys) and self.keys[place].startswith(prefix)
+    def _is_under(self, position: int, prefix: str) -> bool:
+        return position < len(self.keys) and self.keys[position].startswith(prefix)

@@ -1,4 +1,4 @@
-"""A listing that is shared with a worker process."""
+"""Listings that are shared with a worker process."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from ci3.engine.workers.worker_process import (
 
 LARGE = Case(work=Work.PLAN, layout=Layout("60x1000"), delete_count=30, tools=(), title="large")
 SMALL = Case(work=Work.PLAN, layout=Layout("30x20"), delete_count=15, tools=(), title="small")
-SOON_SHARED = ListingThresholds(min_objects_to_start=2_000, min_objects_to_share=2_000)
+LOW_THRESHOLDS = ListingThresholds(min_objects_to_start=2_000, min_objects_to_share=2_000)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
     pytest.mark.usefixtures("forks"),
@@ -39,71 +39,71 @@ def worker(reader: BucketReader):
         yield worker
 
 
-def spans_of(reader, spans) -> ListSpans:
-    found = find_folders(reader, "")
-    return ListSpans(folders=found, required_file="file-00001", concurrency=4, spans=spans)
+def make_request(reader, spans) -> ListSpans:
+    folders = find_folders(reader, "")
+    return ListSpans(folders=folders, required_file="file-00001", concurrency=4, spans=spans)
 
 
 @pytest.fixture
-def everything(reader) -> ListSpans:
-    return spans_of(reader, [("", None)])
+def list_all_request(reader) -> ListSpans:
+    return make_request(reader, [("", None)])
 
 
 def test_worker_lists_spans_as_the_parent_does(reader, worker):
     begun: list[int] = []
     spans = [("shop-00", "shop-10"), ("shop-20", None)]
-    listed = worker.call(spans_of(reader, spans), begun.append)
-    assert listed == ParallelListing(reader, spans_of(reader, spans)).list_deployments(
+    listed = worker.call(make_request(reader, spans), begun.append)
+    assert listed == ParallelListing(reader, make_request(reader, spans)).list_deployments(
         lambda _: None
     )
     assert sorted(listed.summaries) == ["shop-1", "shop-3"]
     assert all(total.is_complete and total.object_count == 4 for total in listed.summaries.values())
     assert sum(begun) == 2
     assert [boundary.key_beyond for boundary in listed.boundaries] == ["shop-2/file-00000", None]
-    assert worker.call(spans_of(reader, spans[:1])).summaries.keys() == {"shop-1"}
+    assert worker.call(make_request(reader, spans[:1])).summaries.keys() == {"shop-1"}
 
 
-def test_worker_that_is_killed_lists_nothing(everything, worker):
+def test_worker_that_is_killed_lists_nothing(list_all_request, worker):
     os.kill(worker._process.pid, signal.SIGKILL)
-    assert worker.call(everything) is None
+    assert worker.call(list_all_request) is None
 
 
-def test_worker_that_may_not_list_lists_nothing(shop, everything, worker):
+def test_worker_without_permission_lists_nothing(shop, list_all_request, worker):
     shop.proxy.answer(
         "GET", "list-type=2", status=403, body="<Error><Code>AccessDenied</Code></Error>"
     )
-    assert worker.call(everything) is None
-    assert worker.call(everything) is None
+    assert worker.call(list_all_request) is None
+    assert worker.call(list_all_request) is None
 
 
 @pytest.mark.usefixtures("forks")
-def test_silent_listing_worker_is_not_waited_for_without_end(everything, reader):
+def test_silent_worker_is_not_waited_for_forever(list_all_request, reader):
     with closing(start_worker(reader, timing=WorkerTiming(silence_seconds=0.1))) as worker:
         os.kill(worker._process.pid, signal.SIGSTOP)
-        assert worker.call(everything) is None
+        assert worker.call(list_all_request) is None
 
 
-def test_listing_that_waits_for_s3_is_waited_for(shop, everything, reader):
+def test_worker_that_waits_for_s3_is_waited_for(shop, list_all_request, reader):
     timing = WorkerTiming(heartbeat_seconds=0.05, silence_seconds=0.5)
     shop.proxy.call_before("GET", "list-type=2", act=lambda: time.sleep(0.6))
     with closing(start_worker(reader, timing=timing)) as worker:
-        assert len(worker.call(everything).summaries) == 4
+        assert len(worker.call(list_all_request).summaries) == 4
 
 
 @pytest.fixture
 def list_at(memory_server: MemoryServer):
-    """Return a function that lists a case's bucket: the inventory, and the number of requests."""
+    """Return a function that lists a bucket and returns the inventory and the request count."""
 
     def list_at(
-        ceiling: int, case: Case, *, is_shared: bool, timing: WorkerTiming = DEFAULT_TIMING
+        concurrency: int, case: Case, *, is_shared: bool, timing: WorkerTiming = DEFAULT_TIMING
     ) -> tuple[Inventory, int]:
         bucket, url = memory_server.prepare_bucket(case, 5), memory_server.url
         reader = BucketReader(bucket=bucket, region="us-east-1", endpoint_url=url)
         with closing(start_worker(reader, timing=timing)) as worker:
             scope = ListingScope(
-                concurrency=ceiling,
+                concurrency=concurrency,
                 worker=worker if is_shared else None,
-                thresholds=SOON_SHARED if case is LARGE else ListingThresholds(),
+                thresholds=LOW_THRESHOLDS if case is LARGE else ListingThresholds(),
             )
             inventory = take_inventory(reader, scope, NoProgress())
         return inventory, memory_server.read_counts().requests["ListObjectsV2"]
@@ -115,46 +115,47 @@ def test_large_bucket_is_listed_alike_with_a_worker_and_without(list_at, monkeyp
     listings = []
     call = WorkerProcess.call
 
-    def spy(self, *arguments):
+    def record_call(self, *arguments):
         listings.append(call(self, *arguments))
         return listings[-1]
 
-    monkeypatch.setattr(WorkerProcess, "call", spy)
-    shared, requests = list_at(8, LARGE, is_shared=True)
-    alone, least = list_at(1, LARGE, is_shared=False)
-    assert shared == alone
+    monkeypatch.setattr(WorkerProcess, "call", record_call)
+    shared, shared_requests = list_at(8, LARGE, is_shared=True)
+    unshared, unshared_requests = list_at(1, LARGE, is_shared=False)
+    assert shared == unshared
     assert len(shared.deployments) == 60
     assert sum(len(listing.summaries) for listing in listings) > 10
-    assert least == LARGE.layout.least_requests
-    assert requests <= 1.05 * LARGE.layout.least_requests + 20
+    assert unshared_requests == LARGE.layout.least_requests
+    assert shared_requests <= 1.05 * LARGE.layout.least_requests + 20
 
 
 def test_small_bucket_is_left_to_the_parent(list_at, monkeypatch):
-    monkeypatch.setattr(WorkerProcess, "call", lambda *_: pytest.fail("it was shared"))
+    monkeypatch.setattr(WorkerProcess, "call", lambda *_: pytest.fail("the worker was called"))
     inventory, _ = list_at(8, SMALL, is_shared=True)
     assert len(inventory.deployments) == 30
 
 
-@pytest.mark.parametrize("what", ["killed", "stopped"])
-def test_bucket_is_listed_whatever_happens_to_the_worker(list_at, monkeypatch, what):
-    """Killed or stopped while it lists: the parent lists its spans, too."""
+@pytest.mark.parametrize(
+    "signal_number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"]
+)
+def test_bucket_is_listed_if_the_worker_is_killed_or_stopped(list_at, monkeypatch, signal_number):
+    """The parent lists the spans of a worker that is killed or stopped while it lists."""
     call = WorkerProcess.call
-    hit: list[int] = []
+    signaled: list[int] = []
 
-    def hit_during_call(self, request, on_progress):
-        def count_and_hit(begun: int) -> None:
+    def call_and_signal(self, request, on_progress):
+        def count_and_signal(begun: int) -> None:
             on_progress(begun)
-            if not hit:
-                hit.append(begun)
-                sent = signal.SIGKILL if what == "killed" else signal.SIGSTOP
-                os.kill(self._process.pid, sent)
+            if not signaled:
+                signaled.append(begun)
+                os.kill(self._process.pid, signal_number)
 
-        return call(self, request, count_and_hit)
+        return call(self, request, count_and_signal)
 
-    monkeypatch.setattr(WorkerProcess, "call", hit_during_call)
+    monkeypatch.setattr(WorkerProcess, "call", call_and_signal)
     timing = WorkerTiming(heartbeat_seconds=0.1, silence_seconds=1)
     inventory, _ = list_at(8, LARGE, is_shared=True, timing=timing)
-    assert hit
+    assert signaled
     assert len(inventory.deployments) == 60
     assert not inventory.unlisted
-    assert {one.object_count for one in inventory.deployments} == {1000}
+    assert {deployment.object_count for deployment in inventory.deployments} == {1000}

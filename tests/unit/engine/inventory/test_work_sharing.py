@@ -1,4 +1,4 @@
-"""A shared listing gives what an unshared one gives, whatever happens to the worker."""
+"""A shared listing finds the same deployments as an unshared one, whatever the worker does."""
 
 import pickle
 import random
@@ -21,11 +21,15 @@ from ci3.engine.workers.worker_process import OnProgress
 from ci3.errors import AccessError
 from tests.support.concurrency_meter import ConcurrencyMeter
 from tests.unit.engine.inventory.sorted_bucket import SortedBucket
-from tests.unit.engine.inventory.test_parallel_listing import each_alone, make_keys
+from tests.unit.engine.inventory.test_parallel_listing import describe_deployments, make_keys
 
 CASES = 200
-NOTHING = PartialListing(summaries={}, doubtful_names=frozenset(), boundaries=())
-MANY = {f"{number:02}/{inner:03}" for number in range(60) for inner in range(20)}
+EMPTY_LISTING = PartialListing(summaries={}, doubtful_names=frozenset(), boundaries=())
+MANY_KEYS = {
+    f"{folder_number:02}/{file_number:03}"
+    for folder_number in range(60)
+    for file_number in range(20)
+}
 
 
 THRESHOLDS = ListingThresholds(
@@ -37,11 +41,11 @@ THRESHOLDS = ListingThresholds(
     min_objects_to_share=1,
     start_check_seconds=0.0002,
 )
-"""Any listing is worth sharing, and checked for it all the time."""
+"""Low enough to share any listing, and to check often whether to share it."""
 
 
-class Metered:
-    """Lists, and waits for each page."""
+class MeteredBucket:
+    """Lists with a delay for each page, and counts the requests in flight."""
 
     bucket = "metered"
 
@@ -61,8 +65,8 @@ class Metered:
             yield page
 
 
-class Watched:
-    """Lists page by page, each of which something else comes before."""
+class CallbackBucket:
+    """Calls a function before each page."""
 
     bucket = "watched"
 
@@ -81,9 +85,9 @@ class Watched:
 
 
 class ThreadWorker:
-    """A worker in a thread; requests and responses are pickled as a real one's are.
+    """A worker in a thread that pickles requests and responses as a worker process does.
 
-    It fails at its `fails_at`th call.
+    Its call number `fails_at` fails.
     """
 
     def __init__(self, bucket, fails_at: int | None = None) -> None:
@@ -99,62 +103,62 @@ class ThreadWorker:
         if self.calls == self.fails_at:
             on_progress(3)
             return None
-        request = pickle.loads(pickle.dumps(request))  # noqa: S301 - our own
+        request = pickle.loads(pickle.dumps(request))  # noqa: S301 - pickled by this test
         response = request.respond(self._bucket, lambda _: None)
-        return pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
+        return pickle.loads(pickle.dumps(response))  # noqa: S301 - pickled by this test
 
     def end(self) -> None:
         self.ended.set()
 
 
-def everything(
-    found: Folders, concurrency: int, thresholds: ListingThresholds = THRESHOLDS
+def make_request(
+    folders: Folders, concurrency: int, thresholds: ListingThresholds = THRESHOLDS
 ) -> ListSpans:
     return ListSpans(
-        folders=found, required_file="", concurrency=concurrency, thresholds=thresholds
+        folders=folders, required_file="", concurrency=concurrency, thresholds=thresholds
     )
 
 
 def list_with(
     bucket,
     worker: ThreadWorker | None,
-    found: Folders,
+    folders: Folders,
     *,
     concurrency: int,
     thresholds: ListingThresholds = THRESHOLDS,
 ) -> PartialListing:
-    request = everything(found, concurrency, thresholds)
+    request = make_request(folders, concurrency, thresholds)
     return ParallelListing(bucket, request, worker).list_deployments(lambda _: None)
 
 
-def described(listed: PartialListing, prefix: str) -> list[Deployment]:
+def to_deployments(listed: PartialListing, prefix: str) -> list[Deployment]:
     return [
-        one.to_deployment(name, f"{prefix}{name}/")
-        for name, one in sorted(listed.summaries.items())
+        summary.to_deployment(name, f"{prefix}{name}/")
+        for name, summary in sorted(listed.summaries.items())
     ]
 
 
-def test_listing_with_a_worker_gives_what_listing_each_alone_gives() -> None:
-    shared = failed = 0
+def test_listing_with_a_worker_equals_separate_listings() -> None:
+    shared_count = failed_count = 0
     for seed in range(CASES):
-        chance = random.Random(seed)  # noqa: S311 - the same at each run
-        prefix = chance.choice(["", "app/", "a/"])
-        match = chance.choice([None, None, re.compile("[ab].*")])
-        keys = make_keys(chance, prefix)
-        bucket = SortedBucket(keys, chance.choice([1, 2, 3, 5]), seed)
-        found = find_folders(bucket, prefix, match)
-        worker = ThreadWorker(bucket, chance.choice([None, None, 1, 2]))
-        listed = list_with(bucket, worker, found, concurrency=chance.choice([1, 2, 3, 8]))
+        rng = random.Random(seed)  # noqa: S311 - reproducible by its seed
+        prefix = rng.choice(["", "app/", "a/"])
+        match = rng.choice([None, None, re.compile("[ab].*")])
+        keys = make_keys(rng, prefix)
+        bucket = SortedBucket(keys, rng.choice([1, 2, 3, 5]), seed)
+        folders = find_folders(bucket, prefix, match)
+        worker = ThreadWorker(bucket, rng.choice([None, None, 1, 2]))
+        listed = list_with(bucket, worker, folders, concurrency=rng.choice([1, 2, 3, 8]))
         assert not listed.doubtful_names, seed
-        assert described(listed, prefix) == each_alone(keys, prefix, match), seed
-        shared += worker.calls > 0
-        failed += worker.calls == worker.fails_at
-    assert shared > failed > 10
+        assert to_deployments(listed, prefix) == describe_deployments(keys, prefix, match), seed
+        shared_count += worker.calls > 0
+        failed_count += worker.calls == worker.fails_at
+    assert shared_count > failed_count > 10
 
 
 def test_no_deployment_is_split_between_the_processes() -> None:
-    bucket = SortedBucket(MANY, 5, 1)
-    slow = Watched(bucket, lambda: time.sleep(0.001))
+    bucket = SortedBucket(MANY_KEYS, 5, 1)
+    slow = CallbackBucket(bucket, lambda: time.sleep(0.001))
     worker = ThreadWorker(bucket)
     listed = list_with(slow, worker, find_folders(bucket, ""), concurrency=4)
     ends = [end for span in worker.spans for end in span if end]
@@ -164,137 +168,144 @@ def test_no_deployment_is_split_between_the_processes() -> None:
 
 
 def test_deployment_that_grows_at_the_boundary_of_a_span_is_in_doubt() -> None:
-    """A key that comes to stand where two Pythons' parts meet was seen by one of them alone."""
-    bucket = SortedBucket(MANY, 5, 1)
-    found = find_folders(bucket, "")
-    grown: list[str] = []
+    """The test adds a key at the boundary of two spans, which only one process lists."""
+    bucket = SortedBucket(MANY_KEYS, 5, 1)
+    folders = find_folders(bucket, "")
+    added_keys: list[str] = []
 
-    class Growing(ThreadWorker):
+    class GrowingWorker(ThreadWorker):
         def call(self, request, on_progress):
             listed = super().call(request, on_progress)
-            if not grown:
-                grown.append(request.spans[0][0] + "!")
-                bucket.keys = sorted({*bucket.keys, *grown})
+            if not added_keys:
+                added_keys.append(request.spans[0][0] + "!")
+                bucket.keys = sorted({*bucket.keys, *added_keys})
             return listed
 
-    worker = Growing(bucket)
+    worker = GrowingWorker(bucket)
 
-    def wait_for_growth() -> None:
-        while worker.calls and not grown:
+    def wait_for_added_key() -> None:
+        while worker.calls and not added_keys:
             time.sleep(0.0005)
 
-    listed = list_with(Watched(bucket, wait_for_growth), worker, found, concurrency=2)
-    before = int(grown[0][:2])
-    assert listed.doubtful_names == {f"{before:02}", f"{before + 1:02}"}
+    listed = list_with(CallbackBucket(bucket, wait_for_added_key), worker, folders, concurrency=2)
+    folder_number = int(added_keys[0][:2])
+    assert listed.doubtful_names == {f"{folder_number:02}", f"{folder_number + 1:02}"}
 
 
-@pytest.mark.parametrize("ceiling", [1, 2, 3, 5, 8])
-def test_both_processes_together_keep_to_the_ceiling(ceiling: int) -> None:
-    """The worker starts when the parent has as many requests in flight as it may."""
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 8])
+def test_both_processes_together_respect_the_concurrency_limit(limit: int) -> None:
+    """The worker starts when the parent has reached its limit of requests in flight."""
     thresholds = replace(
         THRESHOLDS, min_objects_to_start=200, assumed_objects=1, start_check_seconds=0.05
     )
-    bucket, meter = SortedBucket(MANY, 20, 1), ConcurrencyMeter()
-    found = find_folders(bucket, "")
-    worker = ThreadWorker(Metered(bucket, meter, 0.001))
-    metered = Metered(bucket, meter, 0.003 * ceiling)
-    list_with(metered, worker, found, concurrency=ceiling, thresholds=thresholds)
-    assert 1 <= meter.maximum <= ceiling
-    assert bool(worker.spans) == (ceiling > 1)
+    bucket, meter = SortedBucket(MANY_KEYS, 20, 1), ConcurrencyMeter()
+    folders = find_folders(bucket, "")
+    worker = ThreadWorker(MeteredBucket(bucket, meter, 0.001))
+    metered = MeteredBucket(bucket, meter, 0.003 * limit)
+    list_with(metered, worker, folders, concurrency=limit, thresholds=thresholds)
+    assert 1 <= meter.maximum <= limit
+    assert bool(worker.spans) == (limit > 1)
 
 
 def test_error_in_the_parent_ends_the_worker_and_is_raised() -> None:
-    bucket = SortedBucket(MANY, 5, 1)
-    found = find_folders(bucket, "")
-    asked = Event()
+    bucket = SortedBucket(MANY_KEYS, 5, 1)
+    folders = find_folders(bucket, "")
+    is_called = Event()
 
-    class Endless(ThreadWorker):
+    class EndlessWorker(ThreadWorker):
         def call(self, *_):
-            asked.set()
-            assert self.ended.wait(timeout=30), "it was not ended"
+            is_called.set()
+            assert self.ended.wait(timeout=30), "the worker was not ended"
 
-    def fail_in_the_end() -> None:
-        if asked.is_set():
+    def fail_after_call() -> None:
+        if is_called.is_set():
             raise AccessError("no", "Do something.")
         time.sleep(0.001)
 
-    worker = Endless(bucket)
+    worker = EndlessWorker(bucket)
     with pytest.raises(AccessError, match="no"):
-        list_with(Watched(bucket, fail_in_the_end), worker, found, concurrency=4)
+        list_with(CallbackBucket(bucket, fail_after_call), worker, folders, concurrency=4)
     assert worker.ended.is_set()
 
 
 def test_idle_worker_is_not_ended() -> None:
-    """It can list again, such as what turns out to be wanted in full."""
-    bucket = SortedBucket(MANY, 5, 1)
-    found = find_folders(bucket, "")
+    """The worker can list again, such as deployments that must be listed with their objects."""
+    bucket = SortedBucket(MANY_KEYS, 5, 1)
+    folders = find_folders(bucket, "")
     worker = ThreadWorker(bucket)
-    first = list_with(bucket, worker, found, concurrency=4)
+    first = list_with(bucket, worker, folders, concurrency=4)
     calls = worker.calls
-    assert list_with(bucket, worker, found, concurrency=4).summaries == first.summaries
+    assert list_with(bucket, worker, folders, concurrency=4).summaries == first.summaries
     assert worker.calls > calls > 0
     assert not worker.ended.is_set()
 
 
-@pytest.mark.parametrize("what", ["its own doubt", "listed on both sides"])
-def test_deployment_that_the_worker_doubts_is_in_doubt(what: str) -> None:
-    bucket = SortedBucket(MANY, 5, 1)
-    found = find_folders(bucket, "")
+@pytest.mark.parametrize("case", ["doubted by the worker", "listed by both processes"])
+def test_deployment_that_the_worker_doubts_is_in_doubt(case: str) -> None:
+    bucket = SortedBucket(MANY_KEYS, 5, 1)
+    folders = find_folders(bucket, "")
     doubtful: set[str] = set()
 
-    class Doubting(ThreadWorker):
+    class DoubtingWorker(ThreadWorker):
         def call(self, request, on_progress):
             listed = super().call(request, on_progress)
-            name, summed = next(iter(listed.summaries.items()))
-            if what == "its own doubt":
+            name, summary = next(iter(listed.summaries.items()))
+            if case == "doubted by the worker":
                 doubtful.add(name)
                 return replace(listed, doubtful_names=frozenset({name}))
-            doubtful.add("00")  # the parent has begun with that
-            return replace(listed, summaries=listed.summaries | {"00": summed})
+            doubtful.add("00")  # the parent has started with this deployment
+            return replace(listed, summaries=listed.summaries | {"00": summary})
 
-    slow = Watched(bucket, lambda: time.sleep(0.001))
-    listed = list_with(slow, Doubting(bucket), found, concurrency=4)
+    slow = CallbackBucket(bucket, lambda: time.sleep(0.001))
+    listed = list_with(slow, DoubtingWorker(bucket), folders, concurrency=4)
     assert doubtful
     assert listed.doubtful_names == doubtful
 
 
-@pytest.mark.parametrize("response", [None, NOTHING])
+@pytest.mark.parametrize("response", [None, EMPTY_LISTING])
 def test_failed_request_is_not_counted_as_progress(response: PartialListing | None) -> None:
     """A response that does not match the spans is a failure, too."""
-    bucket = SortedBucket(MANY, 5, 1)
-    found = find_folders(bucket, "")
+    bucket = SortedBucket(MANY_KEYS, 5, 1)
+    folders = find_folders(bucket, "")
 
-    class Failing(ThreadWorker):
+    class FailingWorker(ThreadWorker):
         def call(self, _, on_progress):
             on_progress(7)
             assert work_sharing.started_count == 7
             return response
 
-    listed_ranges = RangeQueue(found, concurrency=4, thresholds=THRESHOLDS)
+    queue = RangeQueue(folders, concurrency=4, thresholds=THRESHOLDS)
     work_sharing = WorkSharing(
-        listed_ranges,
+        queue,
         Condition(),
         LatencyLimiter(4),
-        Failing(bucket),
-        partial(replace, everything(found, 4)),
+        FailingWorker(bucket),
+        partial(replace, make_request(folders, 4)),
     )
     work_sharing.share_ranges(lambda: True)
     assert work_sharing.started_count == work_sharing.range_count == 0
-    assert listed_ranges.estimate_remaining() > 0
+    assert queue.estimate_remaining() > 0
 
 
 @pytest.mark.parametrize(
-    ("deployments", "objects", "most", "given"),
+    ("deployments", "objects", "max_objects", "given"),
     [(60, 20, 10_000, 30), (60, 20, 200, 10), (60, 20, 1, 1), (2, 20, 10_000, 1), (1, 20, 9, 0)],
 )
-def test_worker_gets_half_of_what_is_left_or_as_much_as_fits(
-    deployments: int, objects: int, most: int, given: int
+def test_worker_gets_half_of_the_remaining_folders_up_to_the_maximum(
+    deployments: int, objects: int, max_objects: int, given: int
 ) -> None:
-    keys = {f"{number:02}/{inner:03}" for number in range(deployments) for inner in range(objects)}
-    some = RangeQueue(
+    keys = {
+        f"{folder_number:02}/{file_number:03}"
+        for folder_number in range(deployments)
+        for file_number in range(objects)
+    }
+    queue = RangeQueue(
         find_folders(SortedBucket(keys, 1000, 1), ""), concurrency=4, thresholds=THRESHOLDS
     )
-    some._object_count, some.started_count = objects * 9, 9
-    away = some.take_for_worker(most)
-    assert sum(len(some.folders_in((one.after, one.up_to))) for one in away) == given
-    assert all(one.is_with_worker and one.is_taken for one in away)
+    queue._object_count, queue.started_count = objects * 9, 9
+    given_ranges = queue.take_for_worker(max_objects)
+    assert (
+        sum(len(queue.folders_in((key_range.after, key_range.up_to))) for key_range in given_ranges)
+        == given
+    )
+    assert all(key_range.is_with_worker and key_range.is_taken for key_range in given_ranges)
