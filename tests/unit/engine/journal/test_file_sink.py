@@ -1,4 +1,4 @@
-"""The journal and the disk: what is flushed when, and what a full disk leaves."""
+"""The journal file: when it is flushed, full disks, and file locks."""
 
 import errno
 import fcntl
@@ -30,7 +30,7 @@ from tests.support.journals import (
 )
 
 
-def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(monkeypatch):
+def test_intent_is_flushed_at_once_and_outcome_with_the_next_record(monkeypatch):
     a = make_object("app/old/a")
     synced: list[int] = []
 
@@ -51,7 +51,7 @@ def test_intent_is_on_the_disk_before_its_request_and_its_outcome_with_the_next(
     assert synced == sizes
 
 
-def test_entry_of_a_new_journal_in_its_folder_is_on_the_disk_before_the_first_line(monkeypatch):
+def test_folder_entry_of_a_new_journal_is_flushed_before_the_first_line(monkeypatch):
     events: list[str] = []
 
     def sync(file: int) -> None:
@@ -68,7 +68,7 @@ def test_entry_of_a_new_journal_in_its_folder_is_on_the_disk_before_the_first_li
     ("code", "is_refused"),
     [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True), (errno.ENOSPC, True)],
 )
-def test_folder_that_cannot_be_synced_refuses_unless_its_file_system_has_no_such_call(
+def test_folder_that_cannot_be_flushed_refuses_unless_flushing_is_unsupported(
     monkeypatch, code: int, *, is_refused: bool
 ) -> None:
     def sync(file: int) -> None:
@@ -81,8 +81,8 @@ def test_folder_that_cannot_be_synced_refuses_unless_its_file_system_has_no_such
     assert Path("j.jsonl").exists() is not is_refused
 
 
-@pytest.mark.parametrize("room", [0, 1, 50])
-def test_line_that_does_not_fit_leaves_nothing_behind_and_shorter_ones_may_follow(room):
+@pytest.mark.parametrize("free_bytes", [0, 1, 50])
+def test_line_that_does_not_fit_is_removed_and_shorter_lines_may_follow(free_bytes):
     a = make_object("app/old/a")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -90,10 +90,10 @@ def test_line_that_does_not_fit_leaves_nothing_behind_and_shorter_ones_may_follo
         with start_journal() as journal:
             journal.record_intent([("app/old/", [a])])
             size = Path("j.jsonl").stat().st_size
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, limits[1]))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + free_bytes, limits[1]))
             with pytest.raises(JournalError, match=r"j\.jsonl"):
                 journal.record_intent(
-                    [("app/old/", [make_object(f"app/old/{at}") for at in range(9)])]
+                    [("app/old/", [make_object(f"app/old/{number}") for number in range(9)])]
                 )
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             journal.record_outcome(1, [DELETED])
@@ -103,14 +103,14 @@ def test_line_that_does_not_fit_leaves_nothing_behind_and_shorter_ones_may_follo
         signal.signal(signal.SIGXFSZ, handler)
     journal = read_journal(Path("j.jsonl").read_bytes())
     assert journal.stop_reason == "disk-full"
-    assert [one.outcome for one in read_entries(journal).values()] == [ObjectOutcome.DELETED]
+    assert [entry.outcome for entry in read_entries(journal).values()] == [ObjectOutcome.DELETED]
 
 
-def test_nothing_follows_a_line_that_could_not_be_taken_back():
+def test_nothing_is_written_after_a_partial_line_that_could_not_be_removed():
     with start_journal() as journal:
         before = Path("j.jsonl").read_bytes()
         journal._lines._file.close()
-        journal._lines._file = _Broken("j.jsonl")
+        journal._lines._file = _FailingFile("j.jsonl")
         with pytest.raises(JournalError, match=os.strerror(28)):
             journal.record_intent([("app/old/", [make_object("app/old/a")])])
         with pytest.raises(JournalError, match=r"j\.jsonl") as caught:
@@ -121,21 +121,21 @@ def test_nothing_follows_a_line_that_could_not_be_taken_back():
     assert read_journal(after).is_truncated
 
 
-class _Broken(io.FileIO):
-    """A file on a disk that takes a part of a line, and then nothing, not even less."""
+class _FailingFile(io.FileIO):
+    """A file that accepts a part of one line, and then fails to write and to truncate."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, "r+")
         self.seek(0, io.SEEK_END)
-        self._has_room = True
+        self._can_write = True
 
     def write(self, line) -> int:
-        if not self._has_room:
+        if not self._can_write:
             raise OSError(28, os.strerror(28))
-        self._has_room = False
+        self._can_write = False
         return super().write(line[:10])
 
-    def truncate(self, size=None):  # noqa: ARG002 - as FileIO has it
+    def truncate(self, size=None):  # noqa: ARG002 - the signature of FileIO
         raise OSError(5, "Input/output error")
 
 
@@ -150,7 +150,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def refused_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that has no locks, and says so."""
+    """A file system without locks, where locking is an error."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, NO_LOCKS)
@@ -159,7 +159,7 @@ def refused_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("refused_locks")
-def test_journal_that_can_not_be_locked_is_not_resumed():
+def test_journal_that_cannot_be_locked_is_not_resumed():
     write_journal(([make_object("app/old/a")], None), stopped=None)
     content = Path("j.jsonl").read_bytes()
     with pytest.raises(RefusedError, match=NO_LOCKS), resume_journal():
@@ -168,34 +168,34 @@ def test_journal_that_can_not_be_locked_is_not_resumed():
 
 
 @pytest.mark.usefixtures("refused_locks")
-def test_new_journal_that_can_not_be_locked_has_a_problem_to_report():
+def test_new_journal_that_cannot_be_locked_reports_a_problem():
     with start_journal() as journal:
         assert NO_LOCKS in journal.sharing_problem
 
 
-def test_new_journal_that_is_locked_has_no_problem_to_report():
+def test_new_journal_that_is_locked_reports_no_problem():
     with start_journal() as journal:
         assert journal.sharing_problem == ""
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_two_lines_written_at_the_same_moment_stop_both_runs(
+def test_without_locks_two_lines_written_at_the_same_time_stop_both_runs(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Both runs find the size as expected, and then both write."""
+    """Both runs check the size successfully, and then both write."""
     content = write_journal(([make_object("app/old/a")], None), stopped=None)
     first, second = reopen_journal_file("j.jsonl"), reopen_journal_file("j.jsonl")
     for sink in (first, second):
         sink.truncate(len(content), read_bytes=len(content))
     has_size = first._has_size
 
-    def check_then_let_the_second_write(size_bytes: int) -> bool:
+    def write_second_line_after_check(size_bytes: int) -> bool:
         is_expected = has_size(size_bytes)
         monkeypatch.setattr(first, "_has_size", has_size)
         second.append_line(b"second\n", should_sync=True)
         return is_expected
 
-    monkeypatch.setattr(first, "_has_size", check_then_let_the_second_write)
+    monkeypatch.setattr(first, "_has_size", write_second_line_after_check)
     first.append_line(b"first\n", should_sync=True)
     for sink in (first, second):
         with pytest.raises(JournalError, match=r"j\.jsonl"):
@@ -205,32 +205,32 @@ def test_without_locks_two_lines_written_at_the_same_moment_stop_both_runs(
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_lines_written_since_the_journal_was_read_are_not_cut_away():
+def test_without_locks_lines_written_after_the_journal_was_read_are_kept():
     a = make_object("app/old/a")
     with start_journal() as running:
         running.record_intent([("app/old/", [a])])
-        with reopen_journal("j.jsonl") as opened:
+        with reopen_journal("j.jsonl") as journal_file:
             running.record_outcome(1, [DELETED])
             running.record_intent([("app/old/", [make_object("app/old/b")])])
             content = Path("j.jsonl").read_bytes()
             with pytest.raises(SettingsError, match=r"j\.jsonl"):
-                Journal.resume(opened, ci3_version="2", resumed_at=NOW)
+                Journal.resume(journal_file, ci3_version="2", resumed_at=NOW)
         assert Path("j.jsonl").read_bytes() == content
         running.record_outcome(2, [DELETED])
         running.record_end("")
     journal = read_journal(Path("j.jsonl").read_bytes())
     assert journal.has_ended
-    assert {one.outcome for one in read_entries(journal).values()} == {ObjectOutcome.DELETED}
+    assert {entry.outcome for entry in read_entries(journal).values()} == {ObjectOutcome.DELETED}
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_run_whose_journal_another_one_goes_on_with_writes_no_more():
+def test_without_locks_a_run_stops_writing_after_another_run_resumes_its_journal():
     with start_journal() as running:
         running.record_intent([("app/old/", [make_object("app/old/a")])])
-        with resume_journal() as other:
+        with resume_journal() as resumed:
             for _ in range(2):
                 with pytest.raises(JournalError, match=r"j\.jsonl"):
                     running.record_intent([("app/old/", [make_object("app/old/b")])])
-            other.record_end("")
+            resumed.record_end("")
     journal = read_journal(Path("j.jsonl").read_bytes())
     assert (journal.has_ended, journal.last_batch) == (True, 1)

@@ -1,4 +1,4 @@
-"""The journal as it is written and read again, and what is refused for being none."""
+"""Reading a journal that a run wrote, and refusing any other content."""
 
 import json
 import re
@@ -35,7 +35,7 @@ from tests.support.journals import (
 )
 from tests.support.messages import words_in
 
-HOSTILE = (
+SPECIAL_KEYS = (
     "app/old/é 😀",
     "app/old/a\x01\n\r\u2028b",
     "app/old/'\"\\",
@@ -45,7 +45,7 @@ HOSTILE = (
 UNKNOWN = KeyOutcome(outcome=ObjectOutcome.UNKNOWN, message="no answer")
 
 
-def test_what_was_written_is_read_again():
+def test_reading_returns_what_was_written():
     a, b, c = (
         make_object("app/old/a"),
         make_object("app/old/b", version_id=""),
@@ -60,8 +60,8 @@ def test_what_was_written_is_read_again():
     )
     assert journal.prefixes == ("app/old/", "app/other/")
     assert journal.last_batch == 2
-    found = read_entries(journal)
-    assert found[a.key] == JournalEntry(
+    entries = read_entries(journal)
+    assert entries[a.key] == JournalEntry(
         key=a.key,
         etag='"e"',
         size_bytes=7,
@@ -70,11 +70,11 @@ def test_what_was_written_is_read_again():
         outcome=ObjectOutcome.DELETED,
         marker_version_ids=frozenset({"m1"}),
     )
-    assert (found[b.key].version_id, found[b.key].outcome) == ("", ObjectOutcome.FAILED)
-    assert found[c.key].outcome is None
+    assert (entries[b.key].version_id, entries[b.key].outcome) == ("", ObjectOutcome.FAILED)
+    assert entries[c.key].outcome is None
 
 
-def test_header_names_what_was_approved_and_by_which_rules():
+def test_header_names_the_approved_deployments_and_the_policy():
     policy = {
         "keep-count": PolicyEntry(value=3, origin=Origin.INPUT),
         "protect": PolicyEntry(value=("a", "b-*"), origin=Origin.POLICY_FILE),
@@ -82,29 +82,36 @@ def test_header_names_what_was_approved_and_by_which_rules():
     header = read_journal(write_journal(policy=policy)).header
     assert (header.run_id, header.plan_id) == ("run-1", "p")
     assert (header.started_at, header.target, header.policy) == (NOW, TARGET, policy)
-    for one in approved_deployments("old", "other"):
-        named = header.deployments[one.prefix]
-        assert (named.name, named.fingerprint) == (one.name, one.fingerprint)
-        assert (named.object_count, named.size_bytes) == (one.object_count, one.size_bytes)
+    for approved in approved_deployments("old", "other"):
+        recorded = header.deployments[approved.prefix]
+        assert (recorded.name, recorded.fingerprint) == (approved.name, approved.fingerprint)
+        assert (recorded.object_count, recorded.size_bytes) == (
+            approved.object_count,
+            approved.size_bytes,
+        )
     assert len(header.deployments) == 2
 
 
-@pytest.mark.parametrize("key", HOSTILE)
-def test_hostile_key_comes_back_as_it_is_on_one_line(key):
+@pytest.mark.parametrize("key", SPECIAL_KEYS)
+def test_key_with_special_characters_is_written_on_one_line(key):
     content = write_journal(([make_object(key)], [DELETED]))
     assert len(content.splitlines()) == len(content.decode().splitlines()) == 4
     assert list(read_entries(read_journal(content))) == [key]
 
 
-def test_each_outcome_is_of_its_own_object_however_few_are_named():
-    """The commonest is written once, with what was said; only the others are named."""
+def test_each_object_has_its_own_outcome():
+    """The most common outcome is written once; only the others are listed by position."""
     outcomes = [DELETED, FAILED, DELETED, UNKNOWN, FAILED, DELETED]
-    objects = [make_object(f"app/{'old' if at < 3 else 'other'}/{at}") for at in range(6)]
+    objects = [
+        make_object(f"app/{'old' if number < 3 else 'other'}/{number}") for number in range(6)
+    ]
     content = write_journal((objects, outcomes))
-    found = read_entries(read_journal(content))
-    assert [found[one.key].outcome for one in objects] == [one.outcome for one in outcomes]
-    markers = [found[one.key].marker_version_ids for one in objects]
-    assert markers == [{one.marker_version_id} - {""} for one in outcomes]
+    entries = read_entries(read_journal(content))
+    assert [entries[item.key].outcome for item in objects] == [
+        outcome.outcome for outcome in outcomes
+    ]
+    markers = [entries[item.key].marker_version_ids for item in objects]
+    assert markers == [{outcome.marker_version_id} - {""} for outcome in outcomes]
     assert content.count(b'"deleted"') == 1
 
 
@@ -119,30 +126,33 @@ def test_each_outcome_is_of_its_own_object_however_few_are_named():
         max_size=8,
     )
 )  # fmt: skip
-def test_each_key_is_found_under_its_deployment_however_batches_share_them(batches):
-    """Read by deployment, with few lines kept, it says what reading it whole would say."""
+def test_entries_are_read_by_deployment(batches):
+    """Each batch may hold keys of several deployments."""
     path = Path("many.jsonl")
     path.unlink(missing_ok=True)
-    made = [
+    recorded_batches = [
         ([make_object(key) for key in keys], [DELETED] * len(keys) if is_answered else None)
         for keys, is_answered in batches
     ]
-    journal = read_journal(write_journal(*made, path=str(path), names=("d0", "d1", "d2")))
+    journal = read_journal(
+        write_journal(*recorded_batches, path=str(path), names=("d0", "d1", "d2"))
+    )
     expected: dict[str, bool] = {}
     for keys, is_answered in batches:
         for key in keys:
             expected[key] = expected.get(key, False) or is_answered
-    found = {
-        one.key: one.outcome is ObjectOutcome.DELETED for one in read_entries(journal).values()
+    actual = {
+        entry.key: entry.outcome is ObjectOutcome.DELETED
+        for entry in read_entries(journal).values()
     }
-    assert found == expected
+    assert actual == expected
     for prefix in ("app/d0/", "app/d1/", "app/d2/", "app/d3/"):
         entries = journal.read_entries(prefix)
         assert all(entry.key.startswith(prefix) for entry in entries)
         assert (prefix in journal.prefixes) is bool(entries)
 
 
-def test_few_lines_are_in_memory_however_long_the_journal_is():
+def test_number_of_lines_in_memory_is_limited():
     batches = [([make_object(f"app/d{n}/a")], [DELETED]) for n in range(20)]
     content = write_journal(*batches, names=[f"d{n}" for n in range(20)])
     journal = read_journal(content, cached_lines=2)
@@ -150,21 +160,21 @@ def test_few_lines_are_in_memory_however_long_the_journal_is():
     assert len(journal._parsed) == 2
 
 
-# Its size.
+# The size of a journal.
 
 
 def test_journal_of_a_million_keys_stays_under_a_hundred_megabytes():
-    """Measured on a batch of keys as bundlers name them, with ETags as S3 gives them."""
+    """Measured on one batch of keys as bundlers name them, with ETags as S3 creates them."""
     folder = "3f2a91bc" * 5
     objects = [
         make_object(
-            f"app/{folder}/assets/chunk-{at:08x}.js",
-            etag=f'"{at:032x}"',
-            size_bytes=100_000 + at,
-            modified_at=days_ago(9 + at // 100),
+            f"app/{folder}/assets/chunk-{number:08x}.js",
+            etag=f'"{number:032x}"',
+            size_bytes=100_000 + number,
+            modified_at=days_ago(9 + number // 100),
             version_id="",
         )
-        for at in range(1000)
+        for number in range(1000)
     ]
     deleted = KeyOutcome(outcome=ObjectOutcome.DELETED)
     content = write_journal((objects, [deleted] * 1000), names=[folder])
@@ -173,10 +183,10 @@ def test_journal_of_a_million_keys_stays_under_a_hundred_megabytes():
     )
 
 
-# Versions that are deleted for good.
+# Versions that are permanently deleted.
 
 
-def version(key: str, version_id: str, *, is_marker: bool = False) -> StoredVersion:
+def make_version(key: str, version_id: str, *, is_marker: bool = False) -> StoredVersion:
     return StoredVersion(
         key=key,
         version_id=version_id,
@@ -188,27 +198,33 @@ def version(key: str, version_id: str, *, is_marker: bool = False) -> StoredVers
     )
 
 
-def test_key_may_stand_in_a_batch_once_for_each_version_that_is_deleted_for_good():
+def test_batch_may_contain_several_versions_of_a_key():
     key = "app/old/a"
-    versions = [version(key, "m", is_marker=True), version(key, "v2"), version(key, "v1")]
+    versions = [
+        make_version(key, "m", is_marker=True),
+        make_version(key, "v2"),
+        make_version(key, "v1"),
+    ]
     with start_journal() as journal:
         batch = journal.record_version_intent([("app/old/", versions)])
-        gone = KeyOutcome(outcome=ObjectOutcome.DELETED)
-        journal.record_outcome(batch, [gone, FAILED, gone])
+        deleted = KeyOutcome(outcome=ObjectOutcome.DELETED)
+        journal.record_outcome(batch, [deleted, FAILED, deleted])
         journal.record_end("")
-    found = read_journal(Path("j.jsonl").read_bytes()).read_entries("app/old/")
-    assert [(one.version_id, one.is_delete_marker, str(one.outcome)) for one in found] == [
+    entries = read_journal(Path("j.jsonl").read_bytes()).read_entries("app/old/")
+    assert [
+        (entry.version_id, entry.is_delete_marker, str(entry.outcome)) for entry in entries
+    ] == [
         ("m", True, "deleted"),
         ("v2", False, "failed"),
         ("v1", False, "deleted"),
     ]
-    assert all(one.is_permanent for one in found)
+    assert all(entry.is_permanent for entry in entries)
 
 
-# The schema, and what does not fit.
+# The schema, and lines that do not match it.
 
 
-def test_each_line_fits_the_published_schema():
+def test_each_line_matches_the_published_schema():
     root = Path(ci3.__file__).parents[1]
     schema = json.loads((root / "docs/journal.schema.json").read_text(encoding="utf-8"))
     assert schema == json.loads(journal_schema())
@@ -217,7 +233,9 @@ def test_each_line_fits_the_published_schema():
     write_journal(([a, b], [DELETED, FAILED]), ([a], None), policy=policy)
     with resume_journal() as journal:
         journal.record_resolved(2, [(0, FAILED)])
-        journal.record_version_intent([("app/old/", [version("app/old/a", "m", is_marker=True)])])
+        journal.record_version_intent(
+            [("app/old/", [make_version("app/old/a", "m", is_marker=True)])]
+        )
     lines = read_records("j.jsonl")
     for line in lines:
         jsonschema.validate(line, schema)
@@ -227,8 +245,8 @@ def test_each_line_fits_the_published_schema():
         jsonschema.validate({"record": "another"}, schema)
 
 
-def change(line: int, **changes) -> bytes:
-    """A journal of which one line has other keys."""
+def make_changed_journal(line: int, **changes) -> bytes:
+    """Return a journal with changed fields in one line."""
     Path("j.jsonl").unlink(missing_ok=True)
     lines = write_journal(
         ([make_object("app/old/a"), make_object("app/old/b")], [DELETED, FAILED])
@@ -238,39 +256,40 @@ def change(line: int, **changes) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-def intent(*row, prefix: str = "app/old/", **more) -> dict:
-    """What an intent of one object is changed to."""
-    return {"parts": [{"prefix": prefix, "objects": [row or ("a", "", 1, 0)]} | more]}
+def make_intent(*row, prefix: str = "app/old/", **fields) -> dict:
+    """Return the changed fields of an intent with one object."""
+    return {"parts": [{"prefix": prefix, "objects": [row or ("a", "", 1, 0)]} | fields]}
 
 
-def named(**changes) -> dict:
-    one = {"name": "old", "fingerprint": "f", "object_count": 1, "size_bytes": 1}
-    return {"deployments": [one, {"name": "other"} | one | changes]}
+def make_deployments(**changes) -> dict:
+    """Return the changed deployments of a header; changes apply to the second one."""
+    deployment = {"name": "old", "fingerprint": "f", "object_count": 1, "size_bytes": 1}
+    return {"deployments": [deployment, {"name": "other"} | deployment | changes]}
 
 
 CONTRADICTIONS = [
-    (1, named()),
-    (2, intent("a", "", 1, 9)),
-    (2, intent("a", None, 1, 0, "m")),
-    (2, intent() | {"by_version": True}),
-    (2, intent(prefix="app/third/")),
-    (2, intent(prefix="old/")),
+    (1, make_deployments()),
+    (2, make_intent("a", "", 1, 9)),
+    (2, make_intent("a", None, 1, 0, "m")),
+    (2, make_intent() | {"by_version": True}),
+    (2, make_intent(prefix="app/third/")),
+    (2, make_intent(prefix="old/")),
     (3, {"others": [[2, "failed", ""]]}),
     (3, {"markers": ["m1"]}),
     (3, {"batch": 2}),
 ]
 
 
-def refused(line, changes):
+def catch_error(line, changes):
     with pytest.raises(SettingsError) as caught:
-        read_journal(change(line, **changes))
+        read_journal(make_changed_journal(line, **changes))
     assert str(line) in words_in(caught.value.message)
     return caught.value
 
 
 @pytest.mark.parametrize(("line", "changes"), CONTRADICTIONS)
 def test_line_that_contradicts_itself_or_another_is_refused(line, changes):
-    refused(line, changes)
+    catch_error(line, changes)
 
 
 @pytest.mark.parametrize(
@@ -281,27 +300,27 @@ def test_line_that_contradicts_itself_or_another_is_refused(line, changes):
         (1, {"record": "end"}, ""),
         (1, {"started_at": "2026-11-23T12:00:00"}, "header.started_at"),
         (1, {"policy": {"keep-count": {"value": 1}}}, "header.policy.keep-count.from"),
-        (1, named(name="a/b"), "header.deployments.1.name"),
-        (1, named(name="third", object_count=-1), "header.deployments.1.object_count"),
+        (1, make_deployments(name="a/b"), "header.deployments.1.name"),
+        (1, make_deployments(name="third", object_count=-1), "header.deployments.1.object_count"),
         (2, {"record": "another"}, ""),
         (2, {"batch": "1"}, "intent.batch"),
         (2, {"batch": 0}, "intent.batch"),
         (2, {"parts": []}, "intent.parts"),
-        (2, intent(more=1), "intent.parts.0.more"),
-        (2, intent("a", "", -1, 0), "intent.parts.0.objects.0"),
-        (2, intent("a", "", 1), "intent.parts.0.objects.0"),
-        (2, intent("a", "", 1, 0, ""), "intent.parts.0.objects.0"),
-        (2, intent(prefix="app/old"), "intent.parts.0.prefix"),
+        (2, make_intent(more=1), "intent.parts.0.more"),
+        (2, make_intent("a", "", -1, 0), "intent.parts.0.objects.0"),
+        (2, make_intent("a", "", 1), "intent.parts.0.objects.0"),
+        (2, make_intent("a", "", 1, 0, ""), "intent.parts.0.objects.0"),
+        (2, make_intent(prefix="app/old"), "intent.parts.0.prefix"),
         (3, {"outcome": "vanished"}, "outcome.outcome"),
         (3, {"others": [[-1, "failed", ""]]}, "outcome.others.0.0"),
     ],
 )
-def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, path):
-    assert path in refused(line, changes).message
+def test_invalid_field_is_refused_with_its_line_and_path(line, changes, path):
+    assert path in catch_error(line, changes).message
 
 
 @pytest.mark.parametrize(
-    "moved",
+    "case",
     [
         "twice",
         "after the end",
@@ -312,37 +331,37 @@ def test_what_a_run_does_not_write_is_refused_with_its_line(line, changes, path)
         "batch missing",
     ],
 )
-def test_lines_in_an_order_that_no_run_writes_are_refused(moved):
-    header, batch, said, end = write_journal(([make_object("app/old/a")], [DELETED])).splitlines(
-        keepends=True
-    )
+def test_lines_in_an_order_that_no_run_writes_are_refused(case):
+    header, intent, outcome, end = write_journal(
+        ([make_object("app/old/a")], [DELETED])
+    ).splitlines(keepends=True)
     lines = {
         "twice": [header, header],
-        "after the end": [header, batch, end, said],
-        "header later": [batch, header],
-        "in the middle": [header, batch[:-20] + b"\n", said, end],
-        "outcome twice": [header, batch, said, said],
-        "batch again": [header, batch, batch],
-        "batch missing": [header, batch.replace(b'"batch":1', b'"batch":2'), end],
-    }[moved]
+        "after the end": [header, intent, end, outcome],
+        "header later": [intent, header],
+        "in the middle": [header, intent[:-20] + b"\n", outcome, end],
+        "outcome twice": [header, intent, outcome, outcome],
+        "batch again": [header, intent, intent],
+        "batch missing": [header, intent.replace(b'"batch":1', b'"batch":2'), end],
+    }[case]
     with pytest.raises(SettingsError, match=r"\b[1234]\b"):
         read_journal(b"".join(lines))
 
 
 @pytest.mark.parametrize("content", [b"", b'{"record":"header"', b"\x00" * 10])
-def test_journal_without_a_header_deleted_nothing(content):
+def test_journal_without_a_header_is_refused(content):
     with pytest.raises(SettingsError) as caught:
         read_journal(content)
     assert caught.value.__cause__ is None
 
 
-def test_line_longer_than_any_is_not_taken_for_a_torn_one():
+def test_line_over_the_limit_is_refused_and_not_treated_as_truncated():
     content = write_journal()
     with pytest.raises(SettingsError, match=r"\b1\b"):
         read_journal(content, line_limit_bytes=100)
 
 
-def test_missing_journal_and_a_folder_are_told():
+def test_missing_journal_and_folder_are_refused_with_the_path():
     Path("folder").mkdir()
     for path in ("nowhere.jsonl", "folder"):
         with pytest.raises(SettingsError, match=re.escape(path)), open_journal(path):
@@ -351,12 +370,12 @@ def test_missing_journal_and_a_folder_are_told():
 
 def test_messages_are_the_golden_ones():
     contradictions = [
-        (f"{line} {changes}", refused(line, changes)) for line, changes in CONTRADICTIONS
+        (f"{line} {changes}", catch_error(line, changes)) for line, changes in CONTRADICTIONS
     ]
     with pytest.raises(SettingsError) as no_header:
         read_journal(b"")
-    content = change(1)
+    content = make_changed_journal(1)
     with pytest.raises(SettingsError) as long_line:
         read_journal(content, line_limit_bytes=100)
-    others = [("no header", no_header.value), ("long line", long_line.value)]
-    assert_messages(__file__, contradictions + others)
+    other_errors = [("no header", no_header.value), ("long line", long_line.value)]
+    assert_messages(__file__, contradictions + other_errors)

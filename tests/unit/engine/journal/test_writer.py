@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 DELETED = KeyOutcome(outcome=ObjectOutcome.DELETED)
 DENIED = KeyOutcome(outcome=ObjectOutcome.DENIED, message="AccessDenied")
 UNKNOWN = KeyOutcome(outcome=ObjectOutcome.UNKNOWN)
-AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+MODIFIED_AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 
-def objects(*names: str) -> list[StoredObject]:
+def make_objects(*names: str) -> list[StoredObject]:
     return [
         make_object(
             f"app/old/{name}",
             etag=f'"{number}"',
             size_bytes=number + 2,
-            modified_at=AT,
+            modified_at=MODIFIED_AT,
             version_id="",
         )
         for number, name in enumerate(names, 1)
@@ -54,9 +54,9 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_lines_of_a_batch_of_which_one_key_was_denied() -> None:
+def test_lines_of_a_batch_with_a_denied_key() -> None:
     with start_journal() as journal:
-        batch = journal.record_intent([("app/old/", objects("x", "y", "z"))])
+        batch = journal.record_intent([("app/old/", make_objects("x", "y", "z"))])
         journal.record_outcome(batch, [DELETED, DENIED, DELETED])
 
     assert read_records("j.jsonl")[1:] == [
@@ -72,20 +72,20 @@ def test_lines_of_a_batch_of_which_one_key_was_denied() -> None:
     ]
 
 
-def test_resolved_outcome_replaces_the_unknown_one_of_its_position() -> None:
+def test_resolved_outcome_replaces_the_unknown_outcome() -> None:
     with start_journal() as journal:
-        batch = journal.record_intent([("app/old/", objects("0", "1", "2", "3"))])
+        batch = journal.record_intent([("app/old/", make_objects("0", "1", "2", "3"))])
         journal.record_outcome(batch, [DELETED, DENIED, DELETED, UNKNOWN])
     before = Path("j.jsonl").read_bytes()
     with resume_journal() as journal:
         journal.record_resolved(batch, [(3, KeyOutcome(outcome=ObjectOutcome.ABSENT))])
     after = Path("j.jsonl").read_bytes()
 
-    def outcomes(content: bytes) -> list[str | None]:
+    def list_outcomes(content: bytes) -> list[str | None]:
         return [entry.outcome for entry in read_journal(content).read_entries("app/old/")]
 
-    assert outcomes(before) == ["deleted", "denied", "deleted", "unknown"]
-    assert outcomes(after) == ["deleted", "denied", "deleted", "absent"]
+    assert list_outcomes(before) == ["deleted", "denied", "deleted", "unknown"]
+    assert list_outcomes(after) == ["deleted", "denied", "deleted", "absent"]
 
 
 @pytest.mark.parametrize(
@@ -101,26 +101,26 @@ def test_resolved_outcome_replaces_the_unknown_one_of_its_position() -> None:
 def test_listing_resolves_an_unknown_outcome(
     change: dict[str, object] | None, outcome: str
 ) -> None:
-    [recorded] = objects("x")
+    [recorded] = make_objects("x")
     with start_journal() as journal:
         journal.record_intent([("app/old/", [recorded])])
 
     def list_pages(_prefix: str) -> Iterator[Page]:
         fields = {name: getattr(recorded, name) for name in ("etag", "size_bytes", "modified_at")}
-        found = [] if change is None else [make_object("app/old/x", **(fields | change))]
-        yield Page(columns=ObjectColumns.from_objects(found), folders=(), is_last=True)
+        listed = [] if change is None else [make_object("app/old/x", **(fields | change))]
+        yield Page(columns=ObjectColumns.from_objects(listed), folders=(), is_last=True)
 
     reader = cast("BucketReader", SimpleNamespace(list_pages=list_pages))
-    content = read_journal(Path("j.jsonl").read_bytes())
+    unresolved = read_journal(Path("j.jsonl").read_bytes())
     with resume_journal() as journal:
-        resolve_unknown_outcomes(reader, content, journal)
+        resolve_unknown_outcomes(reader, unresolved, journal)
 
     with open_journal("j.jsonl") as journal_file:
         assert [entry.outcome for entry in journal_file.read_entries("app/old/")] == [outcome]
 
 
-def test_part_is_missing_before_the_last_one_only() -> None:
-    place = cast("JournalLocation", SimpleNamespace(url="s3://b/j"))
-    _refuse_missing_parts([1, 2], place)
+def test_missing_part_before_the_last_one_is_refused() -> None:
+    location = cast("JournalLocation", SimpleNamespace(url="s3://b/j"))
+    _refuse_missing_parts([1, 2], location)
     with pytest.raises(SettingsError):
-        _refuse_missing_parts([1, 2, 4], place)
+        _refuse_missing_parts([1, 2, 4], location)
