@@ -39,7 +39,7 @@ class FakeBucket:
         outcome = self.answers.pop(0) if self.answers else DELETED
         return {item.key: outcome for item in objects}
 
-    def sender(self):
+    def make_sender(self):
         return ObjectSender(
             reader=self,
             writer=self,
@@ -50,7 +50,9 @@ class FakeBucket:
         )
 
     def send(self, *entries, compared=(), listed_at=0.0):
-        return self.sender().send([make_part(*entries, compared=compared, listed_at=listed_at)])
+        return self.make_sender().send(
+            [make_part(*entries, compared=compared, listed_at=listed_at)]
+        )
 
 
 def make_part(*entries, compared=(), listed_at=0.0):
@@ -107,7 +109,7 @@ def test_change_of_an_object_that_is_only_compared_keeps_its_deployment(entries)
     assert bucket.log == ["list"]
 
 
-def test_object_that_is_new_between_those_of_a_stale_listing_keeps_its_deployment():
+def test_new_object_between_those_of_a_stale_listing_keeps_its_deployment():
     bucket = FakeBucket(A, B, C)
     bucket.seconds = FRESH_SECONDS
 
@@ -148,14 +150,14 @@ def test_request_that_takes_long_continues_only_while_the_oldest_listing_is_fres
     bucket.delete_objects = delete_objects
     parts = [make_part(A, listed_at=0.0), make_part(B, listed_at=bucket.seconds)]
 
-    bucket.sender().send(parts)
+    bucket.make_sender().send(parts)
 
     assert continued == [True, False]
 
 
-def test_what_a_stopped_run_does_not_send_has_failed_for_its_reason():
+def test_objects_of_a_stopped_run_fail_with_its_reason():
     bucket = FakeBucket(A)
-    sender = bucket.sender()
+    sender = bucket.make_sender()
     sender.control.stop("the reason")
 
     outcomes = sender.send([make_part(A)])
@@ -167,7 +169,7 @@ def test_what_a_stopped_run_does_not_send_has_failed_for_its_reason():
 
 def test_lost_response_stops_the_run_and_leaves_the_outcome_unknown():
     bucket = FakeBucket(A)
-    sender = bucket.sender()
+    sender = bucket.make_sender()
 
     def lose_response(*_, **__):
         raise OSError("connection lost")

@@ -1,4 +1,4 @@
-"""Versions with the ID `null`, which an upload may replace: listed again before they are sent."""
+"""Versions with the ID `null`, which an upload may replace, are listed again before deletion."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from ci3.engine.workers.run_control import RunControl
 from tests.support.builders import NOW
 
 
-def version(key, version_id=NULL_VERSION_ID, etag='"e"'):
+def make_version(key, version_id=NULL_VERSION_ID, etag='"e"'):
     return StoredVersion(
         key=key,
         version_id=version_id,
@@ -29,7 +29,7 @@ def version(key, version_id=NULL_VERSION_ID, etag='"e"'):
     )
 
 
-A, B, NAMED = version("old/x/a"), version("old/x/b"), version("old/c", "1")
+A, B, NAMED = make_version("old/x/a"), make_version("old/x/b"), make_version("old/c", "1")
 CHANGED_A = replace(A, etag='"other"')
 THROTTLED = KeyOutcome(outcome=ObjectOutcome.FAILED, can_retry=True)
 

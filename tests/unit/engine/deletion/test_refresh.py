@@ -38,80 +38,87 @@ start_small_refresher = partial(start_refresher, min_total_objects=20)
 
 
 @pytest.fixture
-def due(reader: BucketReader) -> list[Deployment]:
-    return [list_deployment(reader, f"shop-{one}", f"shop-{one}/")[0] for one in range(6)]
+def deployments(reader: BucketReader) -> list[Deployment]:
+    return [list_deployment(reader, f"shop-{number}", f"shop-{number}/")[0] for number in range(6)]
 
 
 @pytest.fixture
-def only_in_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def forbid_parent_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail if the parent reads a deployment."""
-    this = os.getpid()
+    parent_pid = os.getpid()
 
-    def read(*words, **more):
-        assert os.getpid() != this, "it was read here"
-        return read_folder(*words, **more)
+    def read_in_worker(*arguments, **options):
+        assert os.getpid() != parent_pid, "the parent read a folder"
+        return read_folder(*arguments, **options)
 
-    monkeypatch.setattr(refresh, "read_folder", read)
+    monkeypatch.setattr(refresh, "read_folder", read_in_worker)
 
 
 @pytest.mark.parametrize("keeps_versions", [True, False])
-@pytest.mark.usefixtures("only_in_worker")
-def test_worker_reads_what_the_parent_would_read(shop, reader, due, keeps_versions):
+@pytest.mark.usefixtures("forbid_parent_reads")
+def test_worker_reads_the_same_as_the_parent(shop, reader, deployments, keeps_versions):
     if keeps_versions:
         shop.enable_versioning()
         shop.put("shop-1/file-00001", body=b"another")
-    here = [read_folder(reader, one.prefix, with_versions=keeps_versions) for one in due]
-    with closing(start_small_refresher(reader, due)) as refresher:
-        assert [refresher.read(one, with_versions=keeps_versions) for one in due] == here
+    expected = [
+        read_folder(reader, deployment.prefix, with_versions=keeps_versions)
+        for deployment in deployments
+    ]
+    with closing(start_small_refresher(reader, deployments)) as refresher:
+        assert [
+            refresher.read(deployment, with_versions=keeps_versions) for deployment in deployments
+        ] == expected
 
 
-def test_deployment_that_may_not_be_listed_is_tried_by_the_parent_and_reported(shop, reader, due):
+def test_parent_reports_a_deployment_that_the_worker_may_not_list(shop, reader, deployments):
     shop.proxy.answer(
         "GET", "prefix=shop-2", status=403, body="<Error><Code>AccessDenied</Code></Error>"
     )
-    with closing(start_small_refresher(reader, due)) as refresher:
+    with closing(start_small_refresher(reader, deployments)) as refresher:
         with pytest.raises(DeniedError, match="AccessDenied"):
-            refresher.read(due[2], with_versions=False)
-        asked = len(shop.proxy.requests)
-        assert len(refresher.read(due[3], with_versions=False).keys) == 4
-        assert len(shop.proxy.requests) == asked + 1
+            refresher.read(deployments[2], with_versions=False)
+        earlier_count = len(shop.proxy.requests)
+        assert len(refresher.read(deployments[3], with_versions=False).keys) == 4
+        assert len(shop.proxy.requests) == earlier_count + 1
 
 
-def test_parent_reads_what_an_ended_worker_did_not(reader, due):
-    with closing(start_small_refresher(reader, due)) as refresher:
+def test_parent_reads_deployments_after_the_worker_ended(reader, deployments):
+    with closing(start_small_refresher(reader, deployments)) as refresher:
         os.kill(refresher._worker._process.pid, signal.SIGKILL)
-        assert [len(refresher.read(one, with_versions=False).keys) for one in due] == [4] * 6
+        assert [
+            len(refresher.read(deployment, with_versions=False).keys) for deployment in deployments
+        ] == [4] * 6
 
 
-def test_no_worker_for_few_objects_or_a_large_deployment(reader, due):
-    """For a while, both processes would hold its objects."""
-    with closing(start_small_refresher(reader, due[:4])) as refresher:
+def test_no_worker_starts_for_few_objects_or_a_large_deployment(reader, deployments):
+    """Both processes would hold the objects of a large deployment for a while."""
+    with closing(start_small_refresher(reader, deployments[:4])) as refresher:
         assert refresher._worker is None
-    with closing(start_small_refresher(reader, due, max_deployment_objects=3)) as refresher:
+    with closing(start_small_refresher(reader, deployments, max_deployment_objects=3)) as refresher:
         assert refresher._worker is None
-    with closing(start_refresher(reader, [*due, *due])) as refresher:
+    with closing(start_refresher(reader, [*deployments, *deployments])) as refresher:
         assert refresher._worker is None
 
 
 def refresh_with_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have runs refresh with a worker, however few objects there are."""
+    """Make runs refresh with a worker even for few objects."""
     starter = partial(start_refresher, min_total_objects=1)
     monkeypatch.setattr(direct, "start_refresher", starter)
 
 
 @pytest.fixture
-def refreshed(monkeypatch: pytest.MonkeyPatch, only_in_worker: None) -> list[str]:
-    """Have a worker refresh everything; return what it read."""
+def refreshed(monkeypatch: pytest.MonkeyPatch, forbid_parent_reads: None) -> list[str]:
+    """Make a worker refresh all deployments; return the names of those that it read."""
     refresh_with_worker(monkeypatch)
-    listed: list[str] = []
+    names: list[str] = []
     read = Refresher.read
 
-    def spy(self, one, **more):
-        listed.append(one.name)
-        return read(self, one, **more)
+    def record_read(self, deployment, **options):
+        names.append(deployment.name)
+        return read(self, deployment, **options)
 
-    monkeypatch.setattr(Refresher, "read", spy)
-    return listed
+    monkeypatch.setattr(Refresher, "read", record_read)
+    return names
 
 
 @pytest.mark.parametrize("keeps_versions", [True, False])
@@ -121,11 +128,11 @@ def test_deployment_that_the_worker_refreshed_is_deleted(
     seed_site(site)
     if keeps_versions:
         site.enable_versioning()
-    ran = apply(site)
-    assert ran.exit_code is ExitCode.DONE
+    cleanup_run = apply(site)
+    assert cleanup_run.exit_code is ExitCode.DONE
     assert sorted(refreshed) == ["old-1", "old-2", "old-3"]
     assert site.folders() == {"new"}
-    assert ran.result.count_objects(ObjectOutcome.DELETED) == 9
+    assert cleanup_run.result.count_objects(ObjectOutcome.DELETED) == 9
 
 
 def test_deployment_that_has_changed_when_the_worker_refreshes_it_is_kept(
@@ -135,33 +142,33 @@ def test_deployment_that_has_changed_when_the_worker_refreshes_it_is_kept(
     proxy.call_before(
         "GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another")
     )
-    ran = apply(site)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.counts("old-2") == {"changed": 3}
+    cleanup_run = apply(site)
+    assert cleanup_run.exit_code is ExitCode.PARTIAL
+    assert cleanup_run.counts("old-2") == {"changed": 3}
     assert site.folders() == {"new", "old-2"}
-    assert not any("old-2" in key for one in proxy.deletions for key in one.batch_keys)
+    assert not any("old-2" in key for request in proxy.deletions for key in request.batch_keys)
 
 
-def note_workers(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list:
-    """Return the processes of the workers that are started, after `act` was applied."""
+def record_workers(monkeypatch: pytest.MonkeyPatch, act=lambda _pid: None) -> list:
+    """Return a list that receives the process of each started worker; call `act` with its ID."""
     workers: list = []
-    begin = Refresher.__init__
+    initialize = Refresher.__init__
 
-    def spy(self, bucket, worker, **limits: int) -> None:
-        begin(self, bucket, worker, **limits)
+    def record_worker(self, bucket, worker, **limits: int) -> None:
+        initialize(self, bucket, worker, **limits)
         if worker is not None:
             workers.append(worker._process)
             act(worker._process.pid)
 
-    monkeypatch.setattr(Refresher, "__init__", spy)
+    monkeypatch.setattr(Refresher, "__init__", record_worker)
     return workers
 
 
-def test_no_worker_is_left_after_a_deletion(site: Bucket, refreshed, monkeypatch) -> None:
+def test_worker_is_ended_after_a_deletion(site: Bucket, refreshed, monkeypatch) -> None:
     seed_site(site)
-    workers = note_workers(monkeypatch)
+    workers = record_workers(monkeypatch)
     assert apply(site).exit_code is ExitCode.DONE
-    assert [one.exitcode for one in workers] == [-signal.SIGKILL]
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL]
 
 
 @pytest.mark.parametrize("error", [AccessError("a-message", "a-hint"), KeyboardInterrupt()])
@@ -174,55 +181,57 @@ def test_error_at_the_start_of_the_worker_stops_the_run_and_the_result_is_return
         raise error
 
     monkeypatch.setattr(direct, "start_refresher", fail)
-    ran = apply(site)
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result.count_objects(ObjectOutcome.FAILED) == 9
-    assert describe_error(error) in ran.result.stop_reason
-    assert ran.journal[-1]["record"] == "end"
+    cleanup_run = apply(site)
+    assert cleanup_run.exit_code is ExitCode.PARTIAL
+    assert cleanup_run.result.count_objects(ObjectOutcome.FAILED) == 9
+    assert describe_error(error) in cleanup_run.result.stop_reason
+    assert cleanup_run.journal[-1]["record"] == "end"
     assert site.folders() == {"new", "old-1", "old-2", "old-3"}
 
 
-def test_stopped_run_does_not_read_what_an_ended_worker_did_not(reader, due):
-    with closing(start_small_refresher(reader, due)) as refresher:
-        assert refresher.read(due[0], with_versions=False, is_stopped=lambda: True)
+def test_stopped_run_reads_nothing_after_the_worker_ended(reader, deployments):
+    with closing(start_small_refresher(reader, deployments)) as refresher:
+        assert refresher.read(deployments[0], with_versions=False, is_stopped=lambda: True)
         refresher.end_worker()
         with pytest.raises(ListingError, match="stopped"):
-            refresher.read(due[0], with_versions=False, is_stopped=lambda: True)
-        assert refresher.read(due[0], with_versions=False)
+            refresher.read(deployments[0], with_versions=False, is_stopped=lambda: True)
+        assert refresher.read(deployments[0], with_versions=False)
 
 
-def test_worker_that_takes_long_is_waited_for(site: Bucket, proxy: FaultProxy, reader, due) -> None:
+def test_slow_worker_is_waited_for(site: Bucket, proxy: FaultProxy, reader, deployments) -> None:
     timing = WorkerTiming(heartbeat_seconds=0.05, silence_seconds=0.5)
     proxy.call_before("GET", "prefix=shop-2", act=lambda: time.sleep(0.6))
-    with closing(start_small_refresher(reader, due, timing=timing)) as refresher:
-        asked = len(proxy.requests)
-        assert len(refresher.read(due[2], with_versions=False).keys) == 4
-        assert len(proxy.requests) == asked + 1
+    with closing(start_small_refresher(reader, deployments, timing=timing)) as refresher:
+        earlier_count = len(proxy.requests)
+        assert len(refresher.read(deployments[2], with_versions=False).keys) == 4
+        assert len(proxy.requests) == earlier_count + 1
 
 
-def test_deployment_that_has_grown_large_is_read_by_the_parent(site: Bucket, reader, due) -> None:
-    with closing(start_small_refresher(reader, due, max_deployment_objects=5)) as refresher:
+def test_deployment_that_has_grown_large_is_read_by_the_parent(
+    site: Bucket, reader, deployments
+) -> None:
+    with closing(start_small_refresher(reader, deployments, max_deployment_objects=5)) as refresher:
         site.deploy("shop-2", days=3, files=6)
-        asked = len(site.proxy.requests)
-        assert len(refresher.read(due[2], with_versions=False).keys) == 6
-        assert len(site.proxy.requests) == asked + 2
+        earlier_count = len(site.proxy.requests)
+        assert len(refresher.read(deployments[2], with_versions=False).keys) == 6
+        assert len(site.proxy.requests) == earlier_count + 2
 
 
-@pytest.mark.parametrize("when", ["before", "in the midst"])
+@pytest.mark.parametrize("when", ["before", "during"])
 def test_killed_worker_loses_neither_objects_nor_outcomes(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     seed_site(site)
     refresh_with_worker(monkeypatch)
-    workers = note_workers(
+    workers = record_workers(
         monkeypatch, lambda pid: when == "before" and os.kill(pid, signal.SIGKILL)
     )
-    if when == "in the midst":
+    if when == "during":
         proxy.call_before(
             "GET", "prefix=old-2", act=lambda: os.kill(workers[0].pid, signal.SIGKILL)
         )
-    ran = apply(site)
-    assert [one.exitcode for one in workers] == [-signal.SIGKILL]
-    assert ran.exit_code is ExitCode.DONE
-    assert ran.result.count_objects(ObjectOutcome.DELETED) == 9
+    cleanup_run = apply(site)
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL]
+    assert cleanup_run.exit_code is ExitCode.DONE
+    assert cleanup_run.result.count_objects(ObjectOutcome.DELETED) == 9
     assert site.folders() == {"new"}

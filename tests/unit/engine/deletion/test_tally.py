@@ -1,4 +1,4 @@
-"""What a deployment's tally and the sum of a run say of the outcomes."""
+"""The outcomes in the tally of a deployment and in the totals of a run."""
 
 from types import SimpleNamespace
 
@@ -37,7 +37,7 @@ def test_only_deployments_without_another_outcome_are_fully_deleted():
 
     result = sum_up([deleted, denied, absent], "reason")
 
-    assert [each.is_fully_deleted for each in result.results] == [True, False, True]
+    assert [deployment.is_fully_deleted for deployment in result.results] == [True, False, True]
     assert len(result.fully_deleted) == 2
     assert result.stop_reason == "reason"
 

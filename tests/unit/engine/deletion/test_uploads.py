@@ -1,4 +1,4 @@
-"""Unfinished uploads: whatever befalls their end, the account of the deletion comes back."""
+"""Unfinished uploads: an error while they are aborted does not lose the result of the run."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 
-class Listing:
+class FailingBucket:
     """A bucket whose listing of uploads fails."""
 
     def __init__(self, error):
@@ -26,10 +26,11 @@ class Listing:
     "error", [DeniedError("no", "Ask."), KeyboardInterrupt(), ZeroDivisionError("x")]
 )
 @pytest.mark.parametrize("is_ahead", [True, False])
-def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, is_ahead):
-    is_ahead = is_ahead and isinstance(error, Exception)  # interrupts reach the main thread alone
+def test_uploads_that_cannot_be_listed_are_reported_without_an_exception(error, is_ahead):
+    # Interrupts are raised in the main thread only.
+    is_ahead = is_ahead and isinstance(error, Exception)
     uploads = UnfinishedUploads(
-        reader=Listing(error),
+        reader=FailingBucket(error),
         prefix="",
         prefixes_to_delete=["old/"],
         started_before=datetime.now(UTC),
@@ -41,54 +42,54 @@ def test_uploads_that_can_not_be_looked_at_are_told_and_raise_nothing(error, is_
 
 
 @pytest.mark.parametrize("is_ahead", [True, False])
-def test_upload_begun_since_the_plan_stays(site: Bucket, is_ahead: bool) -> None:
+def test_upload_started_after_the_plan_is_not_aborted(site: Bucket, is_ahead: bool) -> None:
     site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
     ((upload,),) = reader.list_uploads("")
-    for count, since in enumerate((timedelta(), timedelta(seconds=1))):
+    for count, delay in enumerate((timedelta(), timedelta(seconds=1))):
         uploads = UnfinishedUploads(
             reader=reader,
             prefix="",
             prefixes_to_delete=["old/"],
-            started_before=upload.started_at + since,
+            started_before=upload.started_at + delay,
         )
         if is_ahead:
             uploads.find()
         assert uploads.abort(reader.open_writer(), ["old/"]) == AbortResult(count=count)
 
 
-def test_interrupt_of_the_look_for_uploads_aborts_none(site: Bucket, monkeypatch) -> None:
+def test_interrupted_search_for_uploads_aborts_none(site: Bucket, monkeypatch) -> None:
     site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
-    listed = list(reader.list_uploads(""))
+    pages = list(reader.list_uploads(""))
 
-    def interrupted(_prefix: str):
-        yield from listed
+    def list_and_interrupt(_prefix: str):
+        yield from pages
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reader, "list_uploads", interrupted)
-    soon = datetime.now(UTC) + timedelta(minutes=1)
+    monkeypatch.setattr(reader, "list_uploads", list_and_interrupt)
+    in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
     uploads = UnfinishedUploads(
-        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=soon
+        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=in_a_minute
     )
 
-    found = uploads.abort(reader.open_writer(), ["old/"])
-    assert found == AbortResult(count=0, problem=describe_error(KeyboardInterrupt()))
+    result = uploads.abort(reader.open_writer(), ["old/"])
+    assert result == AbortResult(count=0, problem=describe_error(KeyboardInterrupt()))
 
 
-def test_look_for_uploads_that_is_stopped_is_made_in_the_end(site: Bucket) -> None:
+def test_stopped_search_for_uploads_is_repeated_by_abort(site: Bucket) -> None:
     site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
     reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
-    soon = datetime.now(UTC) + timedelta(minutes=1)
+    in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
     uploads = UnfinishedUploads(
-        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=soon
+        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=in_a_minute
     )
     uploads.find(lambda: True)
 
     assert uploads.abort(reader.open_writer(), ["old/"]) == AbortResult(count=1)
 
 
-def test_uploads_are_looked_for_once_and_those_of_what_stays_stay(
+def test_uploads_are_listed_once_and_those_of_kept_deployments_are_not_aborted(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     seed_site(site)
@@ -97,10 +98,10 @@ def test_uploads_are_looked_for_once_and_those_of_what_stays_stay(
     proxy.call_before(
         "GET", "prefix=old-2", act=lambda: site.put("old-2/file-00001", body=b"another")
     )
-    ran = apply(site)
+    cleanup_run = apply(site)
 
     assert len(proxy.find_requests("GET", r"[?]uploads")) == 1
-    left = site.client.list_multipart_uploads(Bucket=site.name)["Uploads"]
-    assert ran.exit_code is ExitCode.PARTIAL
-    assert ran.result.uploads_aborted == 1
-    assert {one["Key"] for one in left} == {"old-2/a", "new/a"}
+    remaining_uploads = site.client.list_multipart_uploads(Bucket=site.name)["Uploads"]
+    assert cleanup_run.exit_code is ExitCode.PARTIAL
+    assert cleanup_run.result.uploads_aborted == 1
+    assert {upload["Key"] for upload in remaining_uploads} == {"old-2/a", "new/a"}
