@@ -18,14 +18,14 @@ def test_journal_records_the_result_of_a_roll_back(
     monkeypatch: pytest.MonkeyPatch, is_write_begun: bool, rollback_problem: str, outcome: str
 ) -> None:
     recorded: list[str] = []
-    anything: Any = SimpleNamespace()
-    expiry = ExpiryRuleWriter(
-        reader=anything,
-        gate=anything,
-        journal=anything,
-        progress=anything,
+    unused: Any = SimpleNamespace()
+    rule_writer = ExpiryRuleWriter(
+        reader=unused,
+        gate=unused,
+        journal=unused,
+        progress=unused,
         sleep=lambda _: None,
-        clock=anything,
+        clock=unused,
         prefix="",
         keeps_versions=False,
         concurrency=1,
@@ -35,11 +35,11 @@ def test_journal_records_the_result_of_a_roll_back(
         "_record_outcome",
         lambda _self, outcome, _message: recorded.append(outcome),
     )
-    expiry._is_journaled = True
-    expiry._before = LifecycleDocument(text=ConfigurationText()) if is_write_begun else None
-    expiry._updater = SimpleNamespace(roll_back=lambda *_: rollback_problem)
+    rule_writer._is_journaled = True
+    rule_writer._before = LifecycleDocument(text=ConfigurationText()) if is_write_begun else None
+    rule_writer._updater = SimpleNamespace(roll_back=lambda *_: rollback_problem)
 
-    problem = expiry._roll_back("a-problem")
+    problem = rule_writer._roll_back("a-problem")
 
     assert recorded == [outcome]
     assert problem.startswith("a-problem")

@@ -1,4 +1,4 @@
-"""Which managed rules concern a folder that is restored."""
+"""Which managed rules apply to a restored folder."""
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast

@@ -1,4 +1,4 @@
-"""Rolling a lifecycle configuration back: what is written in each case."""
+"""Rolling back a lifecycle configuration."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 ADDED = (make_rule("a/"), make_rule("b/"))
 SAVED = config(foreign_rule())
-OTHERS = config(foreign_rule() + foreign_rule("cache", "cache/"))
+CHANGED = config(foreign_rule() + foreign_rule("cache", "cache/"))
 
 
-def with_added(raw: bytes) -> bytes:
+def add_rules(raw: bytes) -> bytes:
     return replace_rules(parse_configuration(raw), (), ADDED)
 
 
@@ -51,32 +51,34 @@ def roll_back(bucket: MemoryBucket) -> str:
     ("current", "writes"),
     [
         pytest.param(SAVED, [SAVED], id="no added rules, rest equals saved"),
-        pytest.param(OTHERS, [], id="no added rules, rest differs"),
-        pytest.param(with_added(SAVED), [SAVED], id="added rules, rest equals saved"),
-        pytest.param(with_added(OTHERS), [OTHERS], id="added rules, rest differs"),
+        pytest.param(CHANGED, [], id="no added rules, rest differs"),
+        pytest.param(add_rules(SAVED), [SAVED], id="added rules, rest equals saved"),
+        pytest.param(add_rules(CHANGED), [CHANGED], id="added rules, rest differs"),
     ],
 )
-def test_roll_back_writes_what_the_table_says(current: bytes, writes: list[bytes]) -> None:
+def test_roll_back_removes_added_rules_and_keeps_other_changes(
+    current: bytes, writes: list[bytes]
+) -> None:
     bucket = MemoryBucket(current)
     assert roll_back(bucket) == ""
     assert bucket.writes == writes
 
 
 def test_saved_configuration_is_restored_byte_for_byte() -> None:
-    bucket = MemoryBucket(with_added(SAVED).replace(b"</Rule>", b"</Rule>\n"))
+    bucket = MemoryBucket(add_rules(SAVED).replace(b"</Rule>", b"</Rule>\n"))
     assert roll_back(bucket) == ""
     assert bucket.raw == SAVED
 
 
 def test_edited_rule_is_recognized_by_its_id() -> None:
-    bucket = MemoryBucket(with_added(SAVED).replace(b">20<", b">99<"))
+    bucket = MemoryBucket(add_rules(SAVED).replace(b">20<", b">99<"))
     assert roll_back(bucket) == ""
     assert bucket.raw == SAVED
 
 
-@pytest.mark.parametrize("added", [False, True])
-def test_new_rule_under_another_id_for_the_same_folder_is_a_problem(added: bool) -> None:
+@pytest.mark.parametrize("has_added_rules", [False, True])
+def test_new_rule_under_another_id_for_the_same_folder_is_a_problem(has_added_rules: bool) -> None:
     current = config(foreign_rule() + foreign_rule("copy", "a/"))
-    bucket = MemoryBucket(with_added(current) if added else current)
+    bucket = MemoryBucket(add_rules(current) if has_added_rules else current)
     assert "copy" in roll_back(bucket)
     assert bucket.raw == current

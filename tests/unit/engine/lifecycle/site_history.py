@@ -1,6 +1,6 @@
-"""A bucket whose lifecycle runs every night, and ci3's own planner and reconciler over it.
+"""Random histories of a bucket with nightly S3 expiration and runs of ci3's lifecycle engine.
 
-The S3 is one in memory, asked without a wire: thousands of histories are to be lived through.
+The S3 is in memory and is called directly, so that thousands of histories are fast.
 """
 
 import itertools
@@ -40,25 +40,25 @@ from tests.support.s3.memory_lifecycle import (
 from tests.support.s3.memory_listings import MemoryBucket
 from tests.support.s3.memory_s3 import MemoryS3
 
-BEGINNING = datetime(2026, 11, 1, 9, tzinfo=UTC)
+START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 FILES = ("app.js", "index.html")
 LONGEST_GAP_DAYS = RULE_LIFETIME_DAYS + 1
-"""How long no run comes at most: what the guards are made for."""
+"""The longest time between two runs for which the guards must hold."""
 
 
 class NullJournal:
-    """Takes what is written, and keeps it nowhere."""
+    """A journal that records nothing."""
 
     def record_rules_intent(self, *_: object) -> None:
-        """Forget it."""
+        """Record nothing."""
 
     def record_rules_outcome(self, *_: object) -> None:
-        """Forget it."""
+        """Record nothing."""
 
 
 @dataclass
-class Reader:
-    """What the engine asks of a bucket, answered from memory."""
+class MemoryReader:
+    """Reads and writes a bucket in memory for the engine."""
 
     bucket: MemoryBucket
 
@@ -75,19 +75,22 @@ class Reader:
     def list_pages(
         self, prefix: str, *, delimiter: str = "", start_after: str = ""
     ) -> Iterator[Page]:
-        objects = [one for one in self.objects(prefix) if one.key > start_after]
+        objects = [item for item in self.list_objects(prefix) if item.key > start_after]
         folders: tuple[str, ...] = ()
         if delimiter:
-            folders = tuple(dict.fromkeys(f"{one.key.partition('/')[0]}/" for one in objects))
+            folders = tuple(dict.fromkeys(f"{item.key.partition('/')[0]}/" for item in objects))
             objects = []
         yield Page(columns=ObjectColumns.from_objects(objects), folders=folders, is_last=True)
 
-    def objects(self, prefix: str) -> list[StoredObject]:
+    def list_objects(self, prefix: str) -> list[StoredObject]:
         return [
             StoredObject(
-                key=key, etag=one.etag, size_bytes=len(one.body), modified_at=one.modified_at
+                key=key,
+                etag=version.etag,
+                size_bytes=len(version.body),
+                modified_at=version.modified_at,
             )
-            for key, one in self.bucket.current().items()
+            for key, version in self.bucket.current().items()
             if key.startswith(prefix)
         ]
 
@@ -97,11 +100,12 @@ class Reader:
 
 
 @dataclass
-class LifecycleWorld:
-    """One site: what is deployed, what S3 does at night, and when ci3 runs.
+class SiteHistory:
+    """A site with its deployments, the nightly expiration of S3 and the runs of ci3.
 
-    Without `has_age_gate` S3 takes each rule as if it said one day; without `reconciles` no run
-    takes a rule away; without `has_last_gate` what goes live during a run is not looked for.
+    Three guards can be switched off: without `has_age_gate` S3 expires objects after one day,
+    whatever the rule says; without `reconciles` no run removes a rule; without `has_last_gate`
+    a run does not check what became live after its plan.
     """
 
     random: Random
@@ -109,39 +113,39 @@ class LifecycleWorld:
     has_age_gate: bool = True
     reconciles: bool = True
     has_last_gate: bool = True
-    now: datetime = BEGINNING
-    live: str = ""
-    pointed: str = ""
-    """What a pointer was turned back to while a run was on; it is live besides."""
+    now: datetime = START
+    live_name: str = ""
+    pointed_name: str = ""
+    """The deployment that a pointer was set back to during a run; it is live, too."""
     pinned: set[str] = field(default_factory=set)
-    safe: set[str] = field(default_factory=set)
-    """The keys of what was pinned when a run last came: from then on they must stay."""
-    lost: list[str] = field(default_factory=list)
-    rules_written: int = 0
-    expired: int = 0
-    rolled_back: int = 0
-    pointed_back: int = 0
+    pinned_keys: set[str] = field(default_factory=set)
+    """The keys that were pinned at the last run: from then on S3 must not expire them."""
+    lost_objects: list[str] = field(default_factory=list)
+    rule_count: int = 0
+    expired_count: int = 0
+    rollback_count: int = 0
+    pointer_count: int = 0
 
     def __post_init__(self) -> None:
         self.s3 = MemoryS3(clock=lambda: self.now)
         self.bucket = MemoryBucket(versioning="Enabled" if self.is_versioned else "")
-        self.reader = Reader(self.bucket)
+        self.reader = MemoryReader(self.bucket)
         self._numbers = itertools.count(1)
         self.names: list[str] = []
 
     def deploy(self, name: str = "") -> None:
-        """Upload a deployment whole, new or as a roll-back to an old name; it is live then."""
+        """Upload all files of a new or, as a rollback, an old deployment, and make it live."""
         name = name or f"d{next(self._numbers)}"
         if name in self.names:
-            self.rolled_back += 1
+            self.rollback_count += 1
             self.names.remove(name)
         self.names.append(name)
         for file in FILES:
             self.s3.put(self.bucket, f"{name}/{file}", f"{name} {self.now}".encode())
-        self.live, self.pointed = name, ""
+        self.live_name, self.pointed_name = name, ""
 
     def pass_time(self, days: float) -> None:
-        """Let time pass: each midnight S3 deletes what is due, or some of it, or none."""
+        """Advance the clock; each midnight S3 expires all, some or none of the due objects."""
         end = self.now + timedelta(days=days)
         for midnight in midnights(self.now, end):
             self.now = midnight
@@ -155,55 +159,62 @@ class LifecycleWorld:
             if key not in self.bucket.current() or self.random.random() < 0.1:
                 continue
             self.s3.delete(self.bucket, key)
-            self.expired += 1
-            if key.startswith((f"{self.live}/", f"{self.pointed}/")) or key in self.safe:
-                self.lost.append(f"{key} on {self.now:%Y-%m-%d}")
+            self.expired_count += 1
+            if (
+                key.startswith((f"{self.live_name}/", f"{self.pointed_name}/"))
+                or key in self.pinned_keys
+            ):
+                self.lost_objects.append(f"{key} on {self.now:%Y-%m-%d}")
         remove_noncurrent_versions(self.bucket, self.now)
 
-    def run(self, keep_count: int = 1) -> Plan:
-        """Do what an apply does: plan, reconcile, write the rules, delete the rest directly."""
-        plan = self.plan(keep_count)
+    def apply(self, keep_count: int = 1) -> Plan:
+        """Apply a plan: reconcile, write the rules, and delete the other deployments directly."""
+        plan = self.make_plan(keep_count)
         if self.random.random() < 0.3:
-            self.point()  # while it is listed
+            self.move_pointer()  # during the listing
         if self.reconciles:
             self._reconcile(plan)
-        self.safe = {
+        self.pinned_keys = {
             key
             for key in self.bucket.current()
             for name in self.pinned
             if key.startswith(f"{name}/")
         }
-        doomed = [one for one in plan.to_delete if one.deployment.name != self.pointed]
-        due = [one for one in doomed if one.expire_days is not None]
-        if due:
-            self._write(plan, due)
-        for one in doomed:
-            if one.expire_days is None:
-                for stored in self.reader.objects(one.deployment.prefix):
+        to_delete = [
+            decision for decision in plan.to_delete if decision.deployment.name != self.pointed_name
+        ]
+        to_expire = [decision for decision in to_delete if decision.expire_days is not None]
+        if to_expire:
+            self._write_rules(plan, to_expire)
+        for decision in to_delete:
+            if decision.expire_days is None:
+                for stored in self.reader.list_objects(decision.deployment.prefix):
                     self.s3.delete(self.bucket, stored.key)
         if self.random.random() < 0.3:
-            self.point()  # while it deletes
+            self.move_pointer()  # during the deletion
         if self.reconciles and self.has_last_gate:
             rules = LifecycleSnapshot(configuration=self.reader.read_lifecycle().text).managed_rules
             self._reconcile(replace(plan, rules=find_expiring_rules(rules, "")))
         return plan
 
-    def point(self) -> None:
-        """Roll back to something that is there whole, by a pointer: nothing is uploaded."""
-        there = self.bucket.current()
-        whole = [one for one in self.names if all(f"{one}/{file}" in there for file in FILES)]
-        self.pointed = self.random.choice(whole) if whole else ""
-        self.pointed_back += 1
+    def move_pointer(self) -> None:
+        """Roll back to a complete deployment with a pointer, without an upload."""
+        keys = self.bucket.current()
+        complete_names = [
+            name for name in self.names if all(f"{name}/{file}" in keys for file in FILES)
+        ]
+        self.pointed_name = self.random.choice(complete_names) if complete_names else ""
+        self.pointer_count += 1
 
     def _reconcile(self, plan: Plan) -> None:
         rules = plan.rules
         if self.has_last_gate:
             rules = mark_rules_to_remove(rules, pins=self._pins(), live_problem="")
-        told = reconcile(self.reader, replace(plan, rules=rules), lambda _: None)
-        assert not told.problem
+        result = reconcile(self.reader, replace(plan, rules=rules), lambda _: None)
+        assert not result.problem
 
-    def _write(self, plan: Plan, due: Sequence) -> None:
-        expired = ExpiryRuleWriter(
+    def _write_rules(self, plan: Plan, to_expire: Sequence) -> None:
+        result = ExpiryRuleWriter(
             reader=self.reader,
             gate=Gate(plan.to_delete, self._pins(), None, len(plan.decisions)),
             journal=NullJournal(),
@@ -214,29 +225,29 @@ class LifecycleWorld:
             keeps_versions=self.is_versioned,
             concurrency=1,
             kept=plan.kept,
-        ).write_rules(due)
+        ).write_rules(to_expire)
         if self.reconciles:
-            assert not expired.problem, expired.problem
-        self.rules_written += len(expired.expiring_names)
+            assert not result.problem, result.problem
+        self.rule_count += len(result.expiring_names)
 
-    def plan(self, keep_count: int) -> Plan:
-        """Judge what is there by ci3's own rules, and say what deletes each."""
+    def make_plan(self, keep_count: int) -> Plan:
+        """Return ci3's plan for the current state of the bucket."""
         names = sorted({key.partition("/")[0] for key in self.bucket.current()})
-        there = Inventory(
+        inventory = Inventory(
             deployments=tuple(
-                summarize_folder(name, f"{name}/", self.reader.objects(f"{name}/"))
+                summarize_folder(name, f"{name}/", self.reader.list_objects(f"{name}/"))
                 for name in names
             )
         )
         policy = RetentionPolicy(keep_count=keep_count)
-        judged = evaluate(there, policy, self._pins(), self.now, MINIMUM_KEEP_COUNT)
-        ruling = plan_lifecycle(
+        evaluated = evaluate(inventory, policy, self._pins(), self.now, MINIMUM_KEEP_COUNT)
+        lifecycle_plan = plan_lifecycle(
             LifecycleSnapshot(configuration=self.reader.read_lifecycle().text),
             RuleContext(
                 prefix="",
                 engine=Engine.LIFECYCLE,
                 now=self.now,
-                decisions=[one.decision for one in judged],
+                decisions=[item.decision for item in evaluated],
                 non_deployments={},
                 live_problems=(),
                 is_versioned=self.is_versioned,
@@ -244,43 +255,46 @@ class LifecycleWorld:
             versioning=Versioning.ENABLED if self.is_versioned else Versioning.DISABLED,
         )
         return builders.plan(
-            *ruling.decisions, created_at=self.now, rules=ruling.rules, warnings=ruling.warnings
+            *lifecycle_plan.decisions,
+            created_at=self.now,
+            rules=lifecycle_plan.rules,
+            warnings=lifecycle_plan.warnings,
         )
 
     def _pins(self) -> tuple[Pin, ...]:
-        return pin_protected(sorted((self.pinned | {self.pointed}) - {""}))
+        return pin_protected(sorted((self.pinned | {self.pointed_name}) - {""}))
 
-    def doomed_names(self) -> list[str]:
-        """Name what rules stand for."""
-        return [one.prefix.rstrip("/") for one in read_rules(self.bucket.lifecycle)]
+    def list_names_with_rules(self) -> list[str]:
+        """Return the names of the deployments that have a rule."""
+        return [rule.prefix.rstrip("/") for rule in read_rules(self.bucket.lifecycle)]
 
 
-def live_through(world: LifecycleWorld, events: int = 24) -> LifecycleWorld:
-    """Live through one random history, with a run at the latest after the longest gap."""
-    random, since_run = world.random, 0.0
+def play_events(history: SiteHistory, events: int = 24) -> SiteHistory:
+    """Play random events on a site; no two runs are further apart than the longest gap."""
+    random, since_run = history.random, 0.0
     for _ in range(random.randint(2, 6)):
-        world.deploy()
-        world.pass_time(random.uniform(1, 12))
+        history.deploy()
+        history.pass_time(random.uniform(1, 12))
     for _ in range(events):
         match random.choice(("deploy", "back", "back", "pin", "unpin", "run", "wait", "wait")):
             case "deploy":
-                world.deploy()
+                history.deploy()
             case "back":
-                world.deploy(random.choice(world.doomed_names() or world.names))
+                history.deploy(random.choice(history.list_names_with_rules() or history.names))
             case "pin":
-                world.pinned = {random.choice(world.names)}
+                history.pinned = {random.choice(history.names)}
             case "unpin":
-                world.pinned, world.safe = set(), set()
+                history.pinned, history.pinned_keys = set(), set()
             case "run":
-                world.run(random.choice((1, 1, 2)))
+                history.apply(random.choice((1, 1, 2)))
                 since_run = 0.0
             case _:
                 days = min(random.uniform(0.1, 6), LONGEST_GAP_DAYS - since_run)
-                world.pass_time(days)
+                history.pass_time(days)
                 since_run += days
         if since_run >= LONGEST_GAP_DAYS - 0.2:
-            world.run(random.choice((1, 1, 2)))
+            history.apply(random.choice((1, 1, 2)))
             since_run = 0.0
-        if world.lost:
+        if history.lost_objects:
             break
-    return world
+    return history
