@@ -1,4 +1,4 @@
-"""How many requests are out at once, when S3 wants fewer and when it no longer does."""
+"""The concurrency limit decreases when S3 throttles requests and recovers afterwards."""
 
 import threading
 from contextlib import suppress
@@ -6,28 +6,28 @@ from contextlib import suppress
 from ci3.engine.workers.aimd_limit import ConcurrencyLimiter
 
 
-def test_each_sign_of_too_many_halves_and_never_stops_all():
+def test_each_throttled_request_halves_the_limit_down_to_one():
     limiter = ConcurrencyLimiter(8)
-    allowed = []
+    limits = []
     for _ in range(5):
         limiter.on_throttle()
-        allowed.append(limiter.limit)
+        limits.append(limiter.limit)
 
-    assert allowed == [4, 2, 1, 1, 1]
+    assert limits == [4, 2, 1, 1, 1]
 
 
-def test_as_many_as_may_be_out_must_go_well_for_one_more():
+def test_limit_grows_by_one_after_as_many_successes():
     limiter = ConcurrencyLimiter(8)
     limiter.on_throttle()
-    allowed = []
+    limits = []
     for _ in range(16):
         limiter.on_success()
-        allowed.append(limiter.limit)
+        limits.append(limiter.limit)
 
-    assert allowed == [4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7]
+    assert limits == [4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7]
 
 
-def test_recovery_ends_where_it_began():
+def test_limit_never_exceeds_its_initial_value():
     limiter = ConcurrencyLimiter(2)
     for _ in range(100):
         limiter.on_success()
@@ -35,7 +35,7 @@ def test_recovery_ends_where_it_began():
     assert limiter.limit == 2
 
 
-def test_a_sign_of_too_many_undoes_the_count_of_what_went_well():
+def test_throttled_request_resets_the_count_of_successes():
     limiter = ConcurrencyLimiter(8)
     for _ in range(7):
         limiter.on_success()
@@ -46,31 +46,31 @@ def test_a_sign_of_too_many_undoes_the_count_of_what_went_well():
     assert limiter.limit == 4
 
 
-def test_no_more_are_out_than_may_be():
+def test_requests_in_flight_never_exceed_the_limit():
     limiter = ConcurrencyLimiter(3)
-    out, most, lock = 0, 0, threading.Lock()
+    in_flight, maximum, lock = 0, 0, threading.Lock()
     gate = threading.Barrier(3, timeout=10)
 
-    def work():
-        nonlocal out, most
+    def hold_slot():
+        nonlocal in_flight, maximum
         with limiter.acquire():
             with lock:
-                out += 1
-                most = max(most, out)
+                in_flight += 1
+                maximum = max(maximum, in_flight)
             gate.wait()
             with lock:
-                out -= 1
+                in_flight -= 1
 
-    threads = [threading.Thread(target=work) for _ in range(9)]
+    threads = [threading.Thread(target=hold_slot) for _ in range(9)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=20)
 
-    assert most == 3
+    assert maximum == 3
 
 
-def test_turn_is_given_back_after_an_error():
+def test_slot_is_released_after_an_error():
     limiter = ConcurrencyLimiter(1)
     for _ in range(3):
         with suppress(ZeroDivisionError), limiter.acquire():

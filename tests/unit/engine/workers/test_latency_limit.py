@@ -1,4 +1,4 @@
-"""The limit that follows from the time of a response and of parsing it."""
+"""The concurrency limit is computed from the times of a response and of parsing it."""
 
 import time
 

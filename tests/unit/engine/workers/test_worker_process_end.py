@@ -1,4 +1,4 @@
-"""The worker of a single-threaded process: interrupts, and that it never outlives its parent."""
+"""The worker of a single-threaded process handles interrupts and never outlives its parent."""
 
 import signal
 import subprocess
@@ -24,25 +24,25 @@ needs_cores = pytest.mark.skipif(
 
 @pytest.fixture
 def interrupts():
-    """Have started programs handle SIGINT, which a background shell makes this process ignore."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Make child processes handle SIGINT, which processes of a background shell ignore."""
+    previous_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, previous_handler)
 
 
 def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
-    """Run a Python that has but one thread."""
-    begin = (
+    """Run a script in a single-threaded Python process."""
+    preamble = (
         "from contextlib import closing\n"
         "from types import SimpleNamespace\n"
         "from ci3.engine.workers import worker_process\n"
         "from ci3.engine.workers.worker_process import start_worker\n"
-        "from tests.unit.engine.workers.test_worker_process import ask, reader_of\n"
+        "from tests.unit.engine.workers.test_worker_process import call_worker, make_reader\n"
         "worker_process._count_cores = lambda: 2\n"
         f"shop = SimpleNamespace(endpoint_url={shop.endpoint_url!r}, name={shop.name!r})\n"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", begin + script],
+        [sys.executable, "-c", preamble + script],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,32 +50,32 @@ def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("is_in_worker", [True, False])
 @pytest.mark.usefixtures("interrupts")
-def test_interrupt_during_the_fork_reaches_the_parent_alone(shop, there):
-    """In the worker, it would run the parent's handler a second time."""
+def test_interrupt_during_the_fork_is_handled_only_by_the_parent(shop, is_in_worker):
+    """An interrupt in the worker would run the handler of the parent a second time."""
     script = (
         "import os, signal\n"
         "interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
-        f"os.register_at_fork({'after_in_child' if there else 'before'}=interrupt)\n"
+        f"os.register_at_fork({'after_in_child' if is_in_worker else 'before'}=interrupt)\n"
         "try:\n"
-        "    with closing(start_worker(reader_of(shop))) as worker:\n"
-        "        print(ask(worker, ('say', 'here')))\n"
+        "    with closing(start_worker(make_reader(shop))) as worker:\n"
+        "        print(call_worker(worker, ('echo', 'here')))\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
     )
-    ran = run_script(shop, script)
-    said, complaint = ran.communicate(timeout=30)
-    assert (said, complaint) == ("here\n" if there else "interrupted\n", "")
+    process = run_script(shop, script)
+    output, errors = process.communicate(timeout=30)
+    assert (output, errors) == ("here\n" if is_in_worker else "interrupted\n", "")
 
 
-def command(url: str, name: str, *options: str) -> list[str]:
-    where = ["--bucket-name", LARGE.layout.text, "--endpoint-url", url, "--output", "json"]
-    return [sys.executable, "-m", "ci3", name, *where, "--keep-count", "50", *options]
+def make_command(url: str, name: str, *options: str) -> list[str]:
+    arguments = ["--bucket-name", LARGE.layout.text, "--endpoint-url", url, "--output", "json"]
+    return [sys.executable, "-m", "ci3", name, *arguments, "--keep-count", "50", *options]
 
 
 @contextmanager
-def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+def run_process(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a program; kill it if it still runs at the end."""
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=folder, **output) as process:
@@ -85,59 +85,59 @@ def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]
             process.kill()
 
 
-def children_of(pid: int) -> set[int]:
-    """Give the processes that one started, as long as they run."""
-    found = set()
+def list_children(pid: int) -> set[int]:
+    """Return the IDs of the running child processes of a process."""
+    children = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            words = stat.read_text().rpartition(")")[2].split()
+            fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if words[1] == str(pid) and words[0] != "Z":
-            found.add(int(stat.parent.name))
-    return found
+        if fields[1] == str(pid) and fields[0] != "Z":
+            children.add(int(stat.parent.name))
+    return children
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
-    while not is_so():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
 @needs_cores
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("name", ["plan-cleanup", "cleanup"])
 @pytest.mark.usefixtures("interrupts")
-def test_no_worker_outlives_its_parent(memory_server, sent, name, tmp_path):
-    """One is there while a plan is made, and another while what is doomed is listed again."""
+def test_no_worker_outlives_its_parent(memory_server, signal_number, name, tmp_path):
+    """One worker runs for the plan, and another for the refresh before the deletion."""
     memory_server.prepare_bucket(LARGE, 100)
-    with running(
-        command(memory_server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
+    with run_process(
+        make_command(memory_server.url, name, *(["--auto-approve"] if name == "cleanup" else [])),
         tmp_path,
-    ) as ran:
+    ) as process:
         if name == "cleanup":
-            wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or ran.poll() is not None)
-        wait_until(lambda: children_of(ran.pid) or ran.poll() is not None)
-        workers = children_of(ran.pid)
+            wait_until(lambda: [*tmp_path.glob("ci3-journal-*")] or process.poll() is not None)
+        wait_until(lambda: list_children(process.pid) or process.poll() is not None)
+        workers = list_children(process.pid)
         assert workers
-        ran.send_signal(sent)
-        _, said = ran.communicate(timeout=30)
-    assert ran.returncode
-    assert "Traceback" not in said
+        process.send_signal(signal_number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode
+    assert "Traceback" not in errors
     wait_until(lambda: not any(Path(f"/proc/{process_id}").exists() for process_id in workers))
 
 
 def test_worker_that_waits_for_s3_ends_with_its_parent(shop):
-    """Nobody would hear its answer, and S3 may take minutes."""
-    ran = run_script(
+    """S3 may take minutes, and no process would receive the response."""
+    process = run_script(
         shop,
-        "with closing(start_worker(reader_of(shop))) as worker:\n"
+        "with closing(start_worker(make_reader(shop))) as worker:\n"
         "    print(worker._process.pid, flush=True)\n"
-        "    ask(worker, ('wait', 60.0))\n",
+        "    call_worker(worker, ('wait', 60.0))\n",
     )
-    worker_folder = Path(f"/proc/{int(ran.stdout.readline())}")
+    worker_folder = Path(f"/proc/{int(process.stdout.readline())}")
     assert worker_folder.exists()
-    ran.kill()
-    ran.communicate()
+    process.kill()
+    process.communicate()
     wait_until(lambda: not worker_folder.exists(), seconds=10)
