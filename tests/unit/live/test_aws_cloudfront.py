@@ -1,4 +1,4 @@
-"""What CloudFront says is live, on the in-process CloudFront and from scripted answers."""
+"""CloudFront as a live source, on an in-process CloudFront and with scripted responses."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,7 +23,7 @@ DISTRIBUTIONS = "/2020-05-31/distribution"
 
 @pytest.fixture(autouse=True)
 def _aws(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point CloudFront at the proxy in front of the in-process one, which is empty."""
+    """Send CloudFront requests to the proxy in front of the in-process one, which is empty."""
     get_backend("cloudfront")[DEFAULT_ACCOUNT_ID]["aws"].reset()
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", proxy.url)
 
@@ -35,8 +35,8 @@ def cloudfront(s3_url: str) -> Iterator[Any]:
         yield client
 
 
-def distribute(client: Any, *origins: tuple[str, str], aliases: tuple[str, ...] = ()) -> str:
-    """Make a distribution; gives its id."""
+def add_distribution(client: Any, *origins: tuple[str, str], aliases: tuple[str, ...] = ()) -> str:
+    """Create a distribution and return its ID."""
     items = [
         {
             "Id": f"origin-{number}",
@@ -46,7 +46,7 @@ def distribute(client: Any, *origins: tuple[str, str], aliases: tuple[str, ...] 
         }
         for number, (domain, path) in enumerate(origins)
     ]
-    made = client.create_distribution(
+    response = client.create_distribution(
         DistributionConfig={
             "CallerReference": str(origins),
             "Aliases": {"Quantity": len(aliases), "Items": list(aliases)},
@@ -59,11 +59,11 @@ def distribute(client: Any, *origins: tuple[str, str], aliases: tuple[str, ...] 
             "Enabled": True,
         }
     )
-    return made["Distribution"]["Id"]
+    return response["Distribution"]["Id"]
 
 
-def distributions(*summaries: str, more: str = "false", marker: str = "", quantity: int = -1):
-    """A page of CloudFront's list, as XML."""
+def make_page(*summaries: str, more: str = "false", marker: str = "", quantity: int = -1):
+    """Return a page of CloudFront's list as XML."""
     next_marker = f"<NextMarker>{marker}</NextMarker>" if marker else ""
     return (
         '<DistributionList xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"><Marker/>'
@@ -73,10 +73,10 @@ def distributions(*summaries: str, more: str = "false", marker: str = "", quanti
     )
 
 
-def summary(
+def make_summary(
     domain: str, path: str, *, staging: str = "false", enabled: str = "true", aliases: str = ""
 ) -> str:
-    names = "".join(f"<CNAME>{one}</CNAME>" for one in aliases.split())
+    names = "".join(f"<CNAME>{alias}</CNAME>" for alias in aliases.split())
     return (
         "<DistributionSummary><Id>E2ABC</Id><DomainName>d1.cloudfront.net</DomainName>"
         f"<Aliases><Quantity>{len(aliases.split())}</Quantity><Items>{names}</Items></Aliases>"
@@ -87,43 +87,43 @@ def summary(
     )
 
 
-def served(bucket: str = "my-site", prefix: str = "", pattern: str = "") -> LiveReading:
+def read_live(bucket: str = "my-site", prefix: str = "", pattern: str = "") -> LiveReading:
     read_origins = partial(list_origins, bucket, region="us-east-1")
     return read_cloudfront(CLOUDFRONT, read_origins, bucket=bucket, prefix=prefix, pattern=pattern)
 
 
-def names(reading: LiveReading) -> list[str]:
+def list_names(reading: LiveReading) -> list[str]:
     assert reading.problem == ""
-    return [one.name for one in reading.references]
+    return [reference.name for reference in reading.references]
 
 
-def problem(reading: LiveReading) -> str:
+def get_problem(reading: LiveReading) -> str:
     assert reading.references == ()
     return reading.problem
 
 
 def test_origin_path_of_a_distribution_on_this_bucket_is_live(cloudfront) -> None:
-    number = distribute(
+    distribution_id = add_distribution(
         cloudfront, ("my-site.s3.amazonaws.com", "/ab12cd3"), aliases=("www.example.org",)
     )
-    distribute(cloudfront, ("other-site.s3.amazonaws.com", "/f00ba12"))
-    [sighting] = served().references
+    add_distribution(cloudfront, ("other-site.s3.amazonaws.com", "/f00ba12"))
+    [reference] = read_live().references
 
-    assert sighting.name == "ab12cd3"
-    words = words_in(sighting.evidence)
-    assert {"CloudFront", number, "/ab12cd3", "www.example.org"} <= words
+    assert reference.name == "ab12cd3"
+    words = words_in(reference.evidence)
+    assert {"CloudFront", distribution_id, "/ab12cd3", "www.example.org"} <= words
 
 
 def test_every_page_of_distributions_is_read(cloudfront, proxy: FaultProxy) -> None:
     for number in range(105):
-        distribute(cloudfront, ("my-site.s3.amazonaws.com", f"/release-{number:03}"))
+        add_distribution(cloudfront, ("my-site.s3.amazonaws.com", f"/release-{number:03}"))
 
-    assert names(served()) == [f"release-{number:03}" for number in range(105)]
+    assert list_names(read_live()) == [f"release-{number:03}" for number in range(105)]
     assert len(proxy.find_requests("GET", DISTRIBUTIONS)) == 2
 
 
-def test_every_origin_of_a_distribution_counts_and_equal_ones_once(cloudfront) -> None:
-    distribute(
+def test_every_origin_of_a_distribution_counts_once(cloudfront) -> None:
+    add_distribution(
         cloudfront,
         ("my-site.s3.amazonaws.com", "/ab12cd3"),
         ("api.s3.amazonaws.com", "/f00ba12"),
@@ -131,7 +131,7 @@ def test_every_origin_of_a_distribution_counts_and_equal_ones_once(cloudfront) -
         ("my-site.s3.eu-west-1.amazonaws.com", "/ab12cd3"),
     )
 
-    assert names(served()) == ["ab12cd3", "release-1"]
+    assert list_names(read_live()) == ["ab12cd3", "release-1"]
 
 
 STATES = [
@@ -146,14 +146,14 @@ STATES = [
 
 
 def read_evidence(proxy: FaultProxy, states: dict[str, str], aliases: str) -> str:
-    one = summary("my-site.s3.amazonaws.com", "/ab12cd3", aliases=aliases, **states)
-    proxy.answer("GET", DISTRIBUTIONS, distributions(one))
-    [reference] = served().references
+    summary = make_summary("my-site.s3.amazonaws.com", "/ab12cd3", aliases=aliases, **states)
+    proxy.answer("GET", DISTRIBUTIONS, make_page(summary))
+    [reference] = read_live().references
     return reference.evidence
 
 
 @pytest.mark.parametrize(("states", "aliases", "values"), STATES)
-def test_staging_and_disabled_distributions_count_and_say_so(
+def test_staging_and_disabled_distributions_count_and_are_marked(
     proxy: FaultProxy, states: dict[str, str], aliases: str, values: set[str]
 ) -> None:
     words = words_in(read_evidence(proxy, states, aliases))
@@ -194,10 +194,12 @@ def test_evidence_is_the_golden_one(proxy: FaultProxy) -> None:
         ("s3.cn-north-1.amazonaws.com.cn", "/my.site/ab12cd3"),
     ],
 )
-def test_bucket_is_known_by_every_name_of_s3(proxy: FaultProxy, domain: str, path: str) -> None:
-    proxy.answer("GET", DISTRIBUTIONS, distributions(summary(domain, path)))
+def test_every_s3_domain_of_a_bucket_is_recognized(
+    proxy: FaultProxy, domain: str, path: str
+) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, make_page(make_summary(domain, path)))
 
-    assert names(served("my.site")) == ["ab12cd3"]
+    assert list_names(read_live("my.site")) == ["ab12cd3"]
 
 
 @pytest.mark.parametrize(
@@ -217,12 +219,12 @@ def test_bucket_is_known_by_every_name_of_s3(proxy: FaultProxy, domain: str, pat
         ("s3.example.org", "/my.site/ab12cd3"),
     ],
 )
-def test_origin_that_is_another_bucket_or_none_says_nothing(
+def test_origin_that_is_not_the_bucket_is_ignored(
     proxy: FaultProxy, domain: str, path: str
 ) -> None:
-    proxy.answer("GET", DISTRIBUTIONS, distributions(summary(domain, path)))
+    proxy.answer("GET", DISTRIBUTIONS, make_page(make_summary(domain, path)))
 
-    assert "s3://my.site" in words_in(problem(served("my.site")))
+    assert "s3://my.site" in words_in(get_problem(read_live("my.site")))
 
 
 @pytest.mark.parametrize(
@@ -233,13 +235,13 @@ def test_origin_that_is_another_bucket_or_none_says_nothing(
         ("/my%20app/r%C3%A9lease+1", "my app/", "rélease+1"),
     ],
 )
-def test_folder_is_the_one_under_the_prefix(
+def test_live_deployment_is_the_folder_below_the_prefix(
     proxy: FaultProxy, path: str, prefix: str, name: str
 ) -> None:
-    one = summary("my-site.s3.amazonaws.com", path)
-    proxy.answer("GET", DISTRIBUTIONS, distributions(one))
+    summary = make_summary("my-site.s3.amazonaws.com", path)
+    proxy.answer("GET", DISTRIBUTIONS, make_page(summary))
 
-    assert names(served(prefix=prefix)) == [name]
+    assert list_names(read_live(prefix=prefix)) == [name]
 
 
 @pytest.mark.parametrize(
@@ -252,36 +254,36 @@ def test_folder_is_the_one_under_the_prefix(
         ("s3.amazonaws.com", "/my-site", "", "/"),
     ],
 )
-def test_origins_that_name_no_folder_are_a_problem_that_shows_them(
+def test_origin_without_a_deployment_is_a_problem_that_shows_its_path(
     proxy: FaultProxy, domain: str, path: str, prefix: str, shown_path: str
 ) -> None:
-    proxy.answer("GET", DISTRIBUTIONS, distributions(summary(domain, path)))
+    proxy.answer("GET", DISTRIBUTIONS, make_page(make_summary(domain, path)))
 
-    assert {"E2ABC", shown_path} <= words_in(problem(served(prefix=prefix)))
+    assert {"E2ABC", shown_path} <= words_in(get_problem(read_live(prefix=prefix)))
 
 
-def test_origin_without_a_folder_beside_one_with_a_folder_is_no_problem(cloudfront) -> None:
+def test_distribution_with_one_origin_on_a_deployment_is_no_problem(cloudfront) -> None:
     host = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (host, ""), (host, "/ab12cd3"))
+    add_distribution(cloudfront, (host, ""), (host, "/ab12cd3"))
 
-    assert names(served()) == ["ab12cd3"]
+    assert list_names(read_live()) == ["ab12cd3"]
 
 
 @pytest.mark.parametrize(("path", "prefix"), [("", ""), ("", "app/"), ("/app", "app/")])
-def test_distribution_that_serves_what_is_above_the_folders_alone_is_a_problem(
+def test_distribution_with_origins_above_the_deployments_only_is_a_problem(
     cloudfront, path: str, prefix: str
 ) -> None:
-    distribute(cloudfront, ("my-site.s3.amazonaws.com", path), aliases=("www.example.org",))
-    distribute(cloudfront, ("my-site.s3.amazonaws.com", f"/{prefix}ab12cd3"))
+    add_distribution(cloudfront, ("my-site.s3.amazonaws.com", path), aliases=("www.example.org",))
+    add_distribution(cloudfront, ("my-site.s3.amazonaws.com", f"/{prefix}ab12cd3"))
 
-    assert "www.example.org" in words_in(problem(served(prefix=prefix)))
+    assert "www.example.org" in words_in(get_problem(read_live(prefix=prefix)))
 
 
 def test_distribution_on_another_part_of_the_bucket_is_no_problem(cloudfront) -> None:
-    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/images"))
-    distribute(cloudfront, ("my-site.s3.amazonaws.com", "/app/ab12cd3"))
+    add_distribution(cloudfront, ("my-site.s3.amazonaws.com", "/images"))
+    add_distribution(cloudfront, ("my-site.s3.amazonaws.com", "/app/ab12cd3"))
 
-    assert names(served(prefix="app/")) == ["ab12cd3"]
+    assert list_names(read_live(prefix="app/")) == ["ab12cd3"]
 
 
 @pytest.mark.parametrize(
@@ -294,41 +296,42 @@ def test_distribution_on_another_part_of_the_bucket_is_no_problem(cloudfront) ->
         (["/docs"], []),
     ],
 )
-def test_origin_paths_beside_another_distribution_as_in_the_docstring(
+def test_origin_paths_next_to_another_distribution_as_in_the_docstring(
     cloudfront, paths: list[str], live_names: list[str] | None
 ) -> None:
     domain = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (domain, "/sites/base"))
-    distribute(cloudfront, *((domain, path) for path in paths))
-    reading = served(prefix="sites/")
+    add_distribution(cloudfront, (domain, "/sites/base"))
+    add_distribution(cloudfront, *((domain, path) for path in paths))
+    reading = read_live(prefix="sites/")
 
     if live_names is None:
-        assert "CloudFront" in problem(reading)
+        assert "CloudFront" in get_problem(reading)
     else:
-        assert sorted(names(reading)) == sorted([*live_names, "base"])
+        assert sorted(list_names(reading)) == sorted([*live_names, "base"])
 
 
 def test_no_distribution_at_all_is_a_problem() -> None:
-    assert {"CloudFront", "s3://my-site"} <= words_in(problem(served()))
+    assert {"CloudFront", "s3://my-site"} <= words_in(get_problem(read_live()))
 
 
-ONE = summary("my-site.s3.amazonaws.com", "/ab12cd3")
+SUMMARY = make_summary("my-site.s3.amazonaws.com", "/ab12cd3")
 
 
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        pytest.param(200, distributions(ONE, more="true"), id="more, and no marker"),
-        pytest.param(200, distributions(ONE, more="true", marker="again"), id="the same marker"),
-        pytest.param(200, distributions(ONE, marker="m"), id="no more, and a marker"),
-        pytest.param(200, distributions(ONE, quantity=2), id="fewer than it says"),
-        pytest.param(200, distributions(ONE, more="").replace("<IsTruncated></IsTruncated>", ""),
+        pytest.param(200, make_page(SUMMARY, more="true"), id="more, and no marker"),
+        pytest.param(200, make_page(SUMMARY, more="true", marker="again"), id="the same marker"),
+        pytest.param(200, make_page(SUMMARY, marker="m"), id="no more, and a marker"),
+        pytest.param(200, make_page(SUMMARY, quantity=2), id="fewer than it says"),
+        pytest.param(200, make_page(SUMMARY, more="").replace("<IsTruncated></IsTruncated>", ""),
                      id="not a word of more"),
         pytest.param(200, "<DistributionList/>", id="an empty list"),
         pytest.param(200, "", id="an empty body"),
         pytest.param(200, HTML, id="a login page"),
         pytest.param(200, HTML.partition("\n")[2], id="a login page that is XML"),
-        pytest.param(200, distributions(ONE, ONE.replace("Origins>", "Origin>")), id="no origins"),
+        pytest.param(200, make_page(SUMMARY, SUMMARY.replace("Origins>", "Origin>")),
+                     id="no origins"),
         pytest.param(403, error("AccessDenied"), id="denied"),
         pytest.param(503, error("ServiceUnavailable"), id="unavailable"),
         pytest.param(400, error("ExpiredToken"), id="expired"),
@@ -339,60 +342,58 @@ def test_list_that_cannot_be_trusted_is_a_problem(
 ) -> None:
     proxy.answer("GET", DISTRIBUTIONS, body, status=status)
 
-    assert "CloudFront" in problem(served())
+    assert "CloudFront" in get_problem(read_live())
 
 
-def test_second_page_that_fails_takes_the_first_with_it(
-    proxy: FaultProxy, pauses: list[float]
-) -> None:
-    proxy.answer("GET", DISTRIBUTIONS, distributions(ONE, more="true", marker="m"))
+def test_failed_second_page_discards_the_first(proxy: FaultProxy, pauses: list[float]) -> None:
+    proxy.answer("GET", DISTRIBUTIONS, make_page(SUMMARY, more="true", marker="m"))
     proxy.answer("GET", "Marker=m", error("AccessDenied"), status=403)
 
-    assert "AccessDenied" in problem(served())
+    assert "AccessDenied" in get_problem(read_live())
 
 
-def test_denied_read_says_where_the_permissions_are_listed(proxy: FaultProxy) -> None:
+def test_problem_of_a_denied_read_links_the_required_permissions(proxy: FaultProxy) -> None:
     proxy.answer("GET", DISTRIBUTIONS, error("AccessDenied"), status=403)
 
-    assert {"AccessDenied", "iam-policy"} <= words_in(problem(served()))
+    assert {"AccessDenied", "iam-policy"} <= words_in(get_problem(read_live()))
 
 
-def test_cloudfront_where_nobody_answers_is_a_problem(
+def test_unreachable_cloudfront_is_a_problem(
     closed_port_url: str, monkeypatch, pauses: list[float]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", closed_port_url)
 
-    assert closed_port_url in problem(served())
+    assert closed_port_url in get_problem(read_live())
 
 
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
 def test_missing_credentials_are_a_problem(monkeypatch, name: str) -> None:
     monkeypatch.delenv(name)
 
-    assert "AWS_ACCESS_KEY_ID" in words_in(problem(served()))
+    assert "AWS_ACCESS_KEY_ID" in words_in(get_problem(read_live()))
 
 
 def test_unknown_profile_is_a_problem(monkeypatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
 
-    assert "nobody" in problem(served())
+    assert "nobody" in get_problem(read_live())
 
 
 def test_messages_are_the_golden_ones(proxy: FaultProxy, pauses: list[float]) -> None:
     host = "my-site.s3.amazonaws.com"
-    cases: dict[str, object] = {"no distribution": problem(served())}
+    cases: dict[str, object] = {"no distribution": get_problem(read_live())}
     for case, listed in {
-        "live": [summary(host, "/ab12cd3")],
-        "no folder": [summary(host, "")],
-        "above the folders": [summary(host, ""), summary(host, "/ab12cd3")],
+        "live": [make_summary(host, "/ab12cd3")],
+        "no folder": [make_summary(host, "")],
+        "above the folders": [make_summary(host, ""), make_summary(host, "/ab12cd3")],
     }.items():
-        proxy.answer("GET", DISTRIBUTIONS, distributions(*listed))
-        reading = served()
+        proxy.answer("GET", DISTRIBUTIONS, make_page(*listed))
+        reading = read_live()
         cases[case] = reading.problem or reading.references[0].evidence
     proxy.answer("GET", DISTRIBUTIONS, HTML)
-    cases["a login page"] = problem(served())
-    proxy.answer("GET", DISTRIBUTIONS, distributions(ONE, more="true"))
-    cases["a page without a marker"] = problem(served())
+    cases["a login page"] = get_problem(read_live())
+    proxy.answer("GET", DISTRIBUTIONS, make_page(SUMMARY, more="true"))
+    cases["a page without a marker"] = get_problem(read_live())
     assert_messages(__file__, cases.items())
 
 
@@ -403,10 +404,10 @@ BLOG = "apps/blog/production/"
 
 def test_origin_paths_of_a_pattern_are_live_in_their_targets(cloudfront) -> None:
     domain = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (domain, f"/{SHOP}ab12cd3"), (domain, "/apps/shop"))
-    distribute(cloudfront, (domain, f"/{BLOG}9c41e07"))
-    distribute(cloudfront, (domain, "/docs"), (domain, "/apps/blog/staging/f00ba12"))
-    readings = [served(prefix=prefix, pattern=PATTERN) for prefix in (SHOP, BLOG)]
+    add_distribution(cloudfront, (domain, f"/{SHOP}ab12cd3"), (domain, "/apps/shop"))
+    add_distribution(cloudfront, (domain, f"/{BLOG}9c41e07"))
+    add_distribution(cloudfront, (domain, "/docs"), (domain, "/apps/blog/staging/f00ba12"))
+    readings = [read_live(prefix=prefix, pattern=PATTERN) for prefix in (SHOP, BLOG)]
     assert [reading.problem for reading in readings] == ["", ""]
     assert readings[0] == readings[1]
     assert {(live.prefix, live.name) for live in readings[0].references} == {
@@ -429,9 +430,9 @@ def test_origin_above_the_folders_of_a_pattern_is_a_problem(
     cloudfront, path: str, prefixes: set[str]
 ) -> None:
     domain = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (domain, f"/{BLOG}9c41e07"))
-    distribute(cloudfront, (domain, path))
-    assert problem_prefixes() == prefixes
+    add_distribution(cloudfront, (domain, f"/{BLOG}9c41e07"))
+    add_distribution(cloudfront, (domain, path))
+    assert list_problem_prefixes() == prefixes
 
 
 @pytest.mark.parametrize(
@@ -450,9 +451,9 @@ def test_origin_in_a_folder_of_one_target_does_not_count_for_another(
     cloudfront, path: str, prefixes: set[str]
 ) -> None:
     domain = "my-site.s3.amazonaws.com"
-    distribute(cloudfront, (domain, f"/{SHOP}ab12cd3"), (domain, path))
-    assert problem_prefixes() == prefixes
+    add_distribution(cloudfront, (domain, f"/{SHOP}ab12cd3"), (domain, path))
+    assert list_problem_prefixes() == prefixes
 
 
-def problem_prefixes() -> set[str]:
-    return {prefix for prefix in (SHOP, BLOG) if served(prefix=prefix, pattern=PATTERN).problem}
+def list_problem_prefixes() -> set[str]:
+    return {prefix for prefix in (SHOP, BLOG) if read_live(prefix=prefix, pattern=PATTERN).problem}

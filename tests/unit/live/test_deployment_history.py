@@ -1,4 +1,4 @@
-"""Which deployment records count where jobs that deploy nothing create records too."""
+"""Which deployment records count if cleanup jobs create records, too."""
 
 from dataclasses import dataclass
 
@@ -54,12 +54,12 @@ def add_records(fake: FakeGitHub, newest_first: str) -> None:
         add_record(fake, record)
 
 
-def read(api, source=ENVIRONMENT, own=OWN, records=None):
+def read_source(api, source=ENVIRONMENT, own=OWN, records=None):
     records = records or DeploymentRecords(transport=api.transport, own_workflow=own)
     return read_github(LiveSource.parse(source), api.transport, records)
 
 
-def letters(reading) -> str:
+def list_letters(reading) -> str:
     assert reading.problem == ""
     return "".join(reference.name[0] for reference in reading.references)
 
@@ -123,11 +123,11 @@ LAST_WEEK = "b in_progress>success by cleanup"
         pytest.param(f"{TODAY}, {TODAY}, a success by cleanup", "aaa", id="one commit"),
     ],
 )  # fmt: skip
-def test_one_more_counts_if_a_cleanup_may_hide_it(fake, api, newest_first, kept):
+def test_one_more_deployment_counts_if_a_cleanup_may_hide_it(fake, api, newest_first, kept):
     add_records(fake, newest_first)
 
-    assert letters(read(api)) == kept
-    assert letters(read(api, "github-deployments")) == kept
+    assert list_letters(read_source(api)) == kept
+    assert list_letters(read_source(api, "github-deployments")) == kept
 
 
 @pytest.mark.parametrize(
@@ -144,29 +144,31 @@ def test_one_more_counts_if_a_cleanup_may_hide_it(fake, api, newest_first, kept)
     ],
 )
 @pytest.mark.parametrize("own", [OWN, OwnWorkflow()], ids=["no permission", "no workflow"])
-def test_one_more_counts_if_the_creator_cannot_be_determined(fake, api, newest_first, kept, own):
+def test_one_more_deployment_counts_if_the_creator_cannot_be_determined(
+    fake, api, newest_first, kept, own
+):
     fake.content.can_read_runs = False
     add_records(fake, newest_first)
 
-    assert letters(read(api, own=own)) == kept
+    assert list_letters(read_source(api, own=own)) == kept
 
 
-def test_environments_have_one_more_each(fake, api):
+def test_one_more_deployment_counts_in_each_environment(fake, api):
     for environment in ("staging", "production"):
         for letter in "cba":
             url = fake.content.log_url(RUN_ID if letter == "a" else 7)
             fake.content.deploy(environment, COMMITS[letter], "success", log_url=url)
-    reading = read(api, "github-deployments")
+    reading = read_source(api, "github-deployments")
 
-    assert letters(reading) == "aabb"
+    assert list_letters(reading) == "aabb"
 
 
 @pytest.mark.parametrize("states", ["inactive", "failure", "success>inactive"])
-def test_one_more_never_replaces_a_live_one(fake, api, states):
-    """Without a live deployment, what is live is not known: nothing may be deleted."""
+def test_additional_deployment_never_replaces_a_live_one(fake, api, states):
+    """Without a live deployment, the live state is unknown, and nothing may be deleted."""
     add_records(fake, f"a {states} by cleanup, b success>inactive by deploy")
 
-    reading = read(api)
+    reading = read_source(api)
 
     assert reading.references == ()
     assert reading.problem
@@ -178,16 +180,16 @@ def test_older_record_that_cannot_be_read_is_a_problem(fake, api, status):
     for _ in range(3):
         fake.fail_next("GET", "deployments/1/statuses", status, {"message": "no"})
 
-    reading = read(api)
+    reading = read_source(api)
 
     assert reading.references == ()
     assert "deployments/1/statuses" in reading.problem
 
 
-def test_reference_says_why_it_counts(fake, api):
+def test_evidence_of_an_additional_deployment_says_why_it_counts(fake, api):
     add_records(fake, f"{TODAY}, {LAST_WEEK}, c success>inactive by deploy")
-    *_, own = read(api).references
-    *_, unknown = read(api, own=OwnWorkflow()).references
+    *_, own = read_source(api).references
+    *_, unknown = read_source(api, own=OwnWorkflow()).references
 
     for reference in (own, unknown):
         words = words_in(reference.evidence)
@@ -198,33 +200,33 @@ def test_reference_says_why_it_counts(fake, api):
     assert (own.is_precaution, own.is_required) == (True, False)
 
 
-def test_later_reading_costs_no_more_than_before(fake, api):
+def test_second_reading_sends_only_requests_for_recent_records(fake, api):
     add_records(fake, f"{TODAY}, {LAST_WEEK}, d success by cleanup, c success by deploy")
     records = DeploymentRecords(transport=api.transport, own_workflow=OWN)
-    assert letters(read(api, records=records)) == "abc"
+    assert list_letters(read_source(api, records=records)) == "abc"
     first_count = len(fake.requests)
 
-    assert letters(read(api, records=records)) == "abc"
+    assert list_letters(read_source(api, records=records)) == "abc"
     paths = [request.path.rpartition("storefront/")[2] for request in fake.requests[first_count:]]
     assert paths == ["deployments", "deployments/4/statuses", "deployments/3/statuses"]
     assert first_count == 3 + 2 + 3  # statuses of the two older ones, and three runs
 
 
-def test_newest_success_of_another_system_costs_no_request(fake, api):
+def test_newest_success_of_another_system_needs_no_further_request(fake, api):
     add_records(fake, "b success by another-ci, c success by deploy")
-    read(api)
+    read_source(api)
     assert len(fake.requests) == 2
 
 
-def test_search_is_limited_and_keeps_the_newest_that_was_not_read(fake, api):
-    """As in a workflow that deploys and cleans up: all records are its own."""
+def test_search_is_limited_and_keeps_the_newest_unread_deployment(fake, api):
+    """All records belong to one workflow that deploys and cleans up."""
     for number in range(100):
         url = fake.content.run(100 + number, WORKFLOW)
         fake.content.deploy("production", f"{number:040x}", "success", log_url=url)
     records = DeploymentRecords(transport=api.transport, own_workflow=OWN)
 
     for _ in range(2):
-        newest, kept = read(api, records=records).references
+        newest, kept = read_source(api, records=records).references
         # The newest one costs one request of the search, each older one two.
         last_read = 99 - (SEARCH_REQUEST_LIMIT - 1) // 2
         assert int(newest.name, 16) == 99
@@ -258,7 +260,7 @@ RECORDS = st.lists(
 
 
 @given(RECORDS)
-def test_at_most_one_more_counts_and_it_is_the_newest_that_may_be_hidden(records):
+def test_only_the_newest_deployment_that_may_be_hidden_counts(records):
     statuses = {
         number: RecordStatus(
             state=state,
@@ -273,7 +275,9 @@ def test_at_most_one_more_counts_and_it_is_the_newest_that_may_be_hidden(records
         Deployment(number=number, commit=commit, environment="production", ref=commit)
         for number, (commit, *_) in enumerate(records)
     ]
-    success = next((n for n, (_, state, _) in enumerate(records) if state == "success"), None)
+    success = next(
+        (index for index, (_, state, _) in enumerate(records) if state == "success"), None
+    )
     count = len(records) if success is None else success + 1
     history = DeploymentHistory(
         recent=[(deployment, statuses[deployment.number]) for deployment in deployments[:count]],
@@ -283,14 +287,17 @@ def test_at_most_one_more_counts_and_it_is_the_newest_that_may_be_hidden(records
     hidden = [*find_hidden(StubRepository(creators, statuses), history)]
 
     live = {commit for commit, state, _ in records[:count] if state not in ENDED_STATES}
-    own = next((n for n in (0, success) if n is not None and records[n][2] != "other"), None)
+    own = next(
+        (index for index in (0, success) if index is not None and records[index][2] != "other"),
+        None,
+    )
     assert [reference.name for reference in hidden] == (
         [] if own is None or not live else expect_hidden(records[own:], live)
     )
 
 
 def expect_hidden(records, live) -> list[str]:
-    """Return the hidden commit by the text of the design."""
+    """Return the hidden commit by the documented rule."""
     (newest, *_), *older = records
     others = [record for record in older if record[0] != newest and record[2] != "own-workflow"]
     for state_group in (("success", "inactive"), ("in_progress",)):

@@ -30,7 +30,7 @@ def close_pull_requests(fake, numbers):
         fake.content.close_pull_request(number, CLOSED_AT)
 
 
-def paths(fake):
+def list_paths(fake):
     """Return the paths of the requests below `/pulls`; `?` for a page of the list."""
     prefix = f"/repos/{fake.repository}/pulls"
     return [request.path.removeprefix(prefix).removeprefix("/") or "?" for request in fake.requests]
@@ -45,14 +45,16 @@ def test_state_is_that_of_github(fake, reader, numbers):
     )
     fake.content.close_pull_request(1, CLOSED_AT)
     fake.content.close_pull_request(2, CLOSED_AT, is_merged=True)
-    again = PullRequestReader(reader._transport).read(numbers).pull_requests
+    second_reading = PullRequestReader(reader._transport).read(numbers).pull_requests
 
-    assert again[1] == PullRequest(created_at=CREATED_AT, closed_at=CLOSED_AT, is_merged=False)
+    assert second_reading[1] == PullRequest(
+        created_at=CREATED_AT, closed_at=CLOSED_AT, is_merged=False
+    )
     merged = PullRequest(created_at=CREATED_AT, closed_at=CLOSED_AT, is_merged=True)
-    assert again.get(2, merged) == merged
+    assert second_reading.get(2, merged) == merged
 
 
-def test_number_of_no_pull_request_is_missing(fake, reader):
+def test_number_without_a_pull_request_is_missing(fake, reader):
     open_pull_requests(fake, [1, 2, 5])
     reading = reader.read([1, 2, 3, 4, 5, 99])
     assert reading.pull_requests.keys() == {1, 2, 5}
@@ -76,12 +78,12 @@ def test_number_of_no_pull_request_is_missing(fake, reader):
         pytest.param(range(1, 301), [], [], id="nothing to read"),
     ],
 )
-def test_list_is_read_where_that_takes_fewer_requests(fake, reader, existing, numbers, expected):
+def test_list_is_read_if_that_takes_fewer_requests(fake, reader, existing, numbers, expected):
     close_pull_requests(fake, existing)
 
     reading = reader.read(numbers)
 
-    assert paths(fake) == expected
+    assert list_paths(fake) == expected
     assert {*reading.pull_requests}.issuperset({*numbers} & {*existing})
     assert reading.missing == {*numbers} - {*existing}
 
@@ -92,10 +94,10 @@ def test_same_reader_reads_each_number_once(fake, reader):
     reader.read([7, 250])
     reader.read([999])
     reader.read([999])
-    assert paths(fake) == ["?", "?", "?", "999"]
+    assert list_paths(fake) == ["?", "?", "?", "999"]
 
 
-def test_limit_of_requests_leaves_the_rest_unread(fake, api):
+def test_request_limit_leaves_the_remaining_numbers_unread(fake, api):
     close_pull_requests(fake, range(1, 1000))
     numbers = [100, 300, 500, 700, 900]
 
@@ -103,7 +105,7 @@ def test_limit_of_requests_leaves_the_rest_unread(fake, api):
 
     assert reading.pull_requests.keys() == {500, 700, 900}
     assert reading.problem
-    assert len(paths(fake)) == 3
+    assert len(list_paths(fake)) == 3
     assert REQUEST_LIMIT < 1000
 
 
@@ -122,7 +124,7 @@ def test_failure_is_a_problem_and_no_state(fake, reader, numbers, status):
     assert len(fake.requests) == 1
 
 
-def test_page_that_fails_leaves_what_was_read_before(fake, reader):
+def test_pages_before_the_request_limit_are_kept(fake, reader):
     close_pull_requests(fake, range(1, 301))
     reading = PullRequestReader(reader._transport, request_limit=1).read(range(1, 301))
     assert min(reading.pull_requests) == 201
@@ -185,7 +187,7 @@ def test_numbers_are_read_one_by_one_if_the_list_is_in_another_order(fake, reade
     assert reading.pull_requests.keys() == {11, 12}
     assert reading.missing == {13}
     assert not reading.problem
-    assert paths(fake) == ["?", "13", "12", "11"]
+    assert list_paths(fake) == ["?", "13", "12", "11"]
 
 
 def test_problems_are_the_golden_ones(fake, api):
@@ -196,9 +198,9 @@ def test_problems_are_the_golden_ones(fake, api):
         "state": [ENTRY | {"state": "open"}],
         "repository": [ENTRY | {"base": {"repo": {"full_name": "acme/fork"}}}],
     }
-    for name, entries in changes.items():
+    for case, entries in changes.items():
         fake.fail_next("GET", "/pulls", 200, entries)
-        cases[name] = PullRequestReader(api.transport).read([11, 12, 13]).problem
+        cases[case] = PullRequestReader(api.transport).read([11, 12, 13]).problem
     fake.fail_next("GET", "/pulls", 403, {"message": "Resource not accessible by integration"})
     cases["permission"] = PullRequestReader(api.transport).read([12]).problem
     assert_messages(__file__, cases.items())

@@ -1,4 +1,4 @@
-"""All live sources together: each is read, in order, and none brings the others down."""
+"""All live sources are read, in order, and a failed source does not affect the others."""
 
 import threading
 from contextlib import closing
@@ -32,7 +32,7 @@ def api():
         )
 
 
-def read(
+def read_sources(
     bucket: Bucket, *texts: str, prefix: str = "", github: GitHubApi | None = None
 ) -> tuple[LiveReading, ...]:
     reader = BucketReader(bucket=bucket.name, region="us-east-1", endpoint_url=bucket.endpoint_url)
@@ -45,7 +45,9 @@ def read(
     )
 
 
-def test_every_source_is_read_and_answers_in_its_place(bucket, s3_url, monkeypatch, api):
+def test_every_source_is_read_and_readings_are_in_the_order_of_the_sources(
+    bucket, s3_url, monkeypatch, api
+):
     for service in ("CLOUDFRONT", "SSM"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", s3_url)
     with closing(boto3.client("ssm")) as ssm:
@@ -81,11 +83,11 @@ def test_every_source_is_read_and_answers_in_its_place(bucket, s3_url, monkeypat
             "cloudfront",
             "branches",
         ]
-        readings = read(bucket, *texts, prefix="app/", github=api)
+        readings = read_sources(bucket, *texts, prefix="app/", github=api)
 
-    assert [str(one.source) for one in readings] == texts
-    assert [one.problem for one in readings] == [""] * 7
-    assert [[sighting.name for sighting in one.references] for one in readings] == [
+    assert [str(reading.source) for reading in readings] == texts
+    assert [reading.problem for reading in readings] == [""] * 7
+    assert [[reference.name for reference in reading.references] for reading in readings] == [
         ["release-4"],
         [COMMIT],
         ["release-3"],
@@ -96,26 +98,26 @@ def test_every_source_is_read_and_answers_in_its_place(bucket, s3_url, monkeypat
     ]
 
 
-def test_no_source_is_no_reading(bucket):
-    assert read(bucket) == ()
+def test_without_sources_there_are_no_readings(bucket):
+    assert read_sources(bucket) == ()
 
 
-def test_source_that_fails_leaves_the_others_alone(site: Bucket, proxy: FaultProxy, api):
+def test_failed_source_does_not_affect_the_others(site: Bucket, proxy: FaultProxy, api):
     site.put("current", body=b"release-1")
     proxy.answer("GET", "denied", error("AccessDenied"), status=403)
-    denied, read_well, on_github = read(
+    denied, pointer, branches = read_sources(
         site, "object:denied", "object:current", "branches", github=api
     )
 
     assert "AccessDenied" in denied.problem
     assert denied.references == ()
-    assert [one.name for one in read_well.references] == ["release-1"]
-    assert [one.name for one in on_github.references] == [COMMIT]
+    assert [reference.name for reference in pointer.references] == ["release-1"]
+    assert [reference.name for reference in branches.references] == [COMMIT]
 
 
 @pytest.mark.parametrize("text", ["github-deployments", "open-pull-requests", "branches"])
 def test_github_without_a_client_is_a_problem_that_says_what_to_set(bucket, text):
-    [reading] = read(bucket, text)
+    [reading] = read_sources(bucket, text)
 
     assert reading.references == ()
     for name in ("github-token", "GITHUB_REPOSITORY", "GITHUB_TOKEN"):
@@ -123,19 +125,19 @@ def test_github_without_a_client_is_a_problem_that_says_what_to_set(bucket, text
 
 
 def test_sources_are_read_at_the_same_time(bucket):
-    meeting = threading.Barrier(3, timeout=30)
+    barrier = threading.Barrier(3, timeout=30)
     with running_site() as site:
         for path in ("/a", "/b", "/c"):
             site.answer(path, path[1:].encode())
             answer = site.pages[path]
-            site.pages[path] = lambda handler, answer=answer: (meeting.wait(), answer(handler))
-        readings = read(bucket, *(f"url:{site.url}{path}" for path in ("/a", "/b", "/c")))
+            site.pages[path] = lambda handler, answer=answer: (barrier.wait(), answer(handler))
+        readings = read_sources(bucket, *(f"url:{site.url}{path}" for path in ("/a", "/b", "/c")))
 
-    assert [one.problem for one in readings] == ["", "", ""]
+    assert [reading.problem for reading in readings] == ["", "", ""]
 
 
-class Broken(BucketReader):
-    """A reader with a bug in it."""
+class BrokenReader(BucketReader):
+    """A reader that raises an unexpected error."""
 
     def __init__(self, exc: BaseException) -> None:
         self.bucket = "my-site"
@@ -148,22 +150,22 @@ class Broken(BucketReader):
 def read_broken(exc: BaseException) -> tuple[LiveReading, ...]:
     return read_live_sources(
         [LiveSource.parse("object:current"), LiveSource.parse("branches")],
-        bucket=Broken(exc),
+        bucket=BrokenReader(exc),
         prefix="",
         region="",
         github=None,
     )
 
 
-def test_bug_in_a_reader_is_that_sources_problem_and_shows_no_words_of_its_own():
-    broken, other = read_broken(KeyError("s3cr3t"))
+def test_unexpected_error_is_a_problem_of_its_source_without_the_error_text():
+    broken, branches = read_broken(KeyError("s3cr3t"))
 
     assert broken.references == ()
     assert {"KeyError", "test_reader.py"} <= words_in(broken.problem.partition(", line")[0])
     assert "s3cr3t" not in broken.problem
-    assert "github-token" in other.problem
+    assert "github-token" in branches.problem
 
 
-def test_interrupt_passes():
+def test_interrupt_is_raised():
     with pytest.raises(KeyboardInterrupt):
         read_broken(KeyboardInterrupt())

@@ -1,4 +1,4 @@
-"""What a page says is live, from a small server on loopback that may answer badly."""
+"""Web pages as live sources, on a loopback server with scripted responses."""
 
 import time
 from collections.abc import Iterator
@@ -23,24 +23,24 @@ def site() -> Iterator[WebSite]:
         yield site
 
 
-def read(site: WebSite, path: str, *, deadline_seconds: float = 10) -> LiveReading:
+def read_live_page(site: WebSite, path: str, *, deadline_seconds: float = 10) -> LiveReading:
     source = LiveSource.parse(f"url:{site.url}{path}")
     return read_page(source, bucket="my-site", prefix="", deadline_seconds=deadline_seconds)
 
 
-def test_whole_page_is_one_name(site):
+def test_text_of_a_page_is_a_name(site):
     site.answer("/live.txt", b"\xef\xbb\xbfab12cd3\r\n")
-    [sighting] = read(site, "/live.txt").references
+    [reference] = read_live_page(site, "/live.txt").references
 
-    assert sighting.name == "ab12cd3"
-    assert {f"{site.url}/live.txt", "ab12cd3"} <= words_in(sighting.evidence)
+    assert reference.name == "ab12cd3"
+    assert {f"{site.url}/live.txt", "ab12cd3"} <= words_in(reference.evidence)
 
 
-def test_field_of_a_json_page_names_one_or_several(site):
+def test_field_of_a_json_page_is_a_list_of_names(site):
     site.answer("/version.json", b'{"web": {"live": ["ab12cd3", "release-1"]}}')
-    reading = read(site, "/version.json#web.live")
+    reading = read_live_page(site, "/version.json#web.live")
 
-    assert [one.name for one in reading.references] == ["ab12cd3", "release-1"]
+    assert [reference.name for reference in reading.references] == ["ab12cd3", "release-1"]
 
 
 WRONG_PAGES = {
@@ -54,9 +54,9 @@ WRONG_PAGES = {
 
 
 @pytest.mark.parametrize("body", WRONG_PAGES.values(), ids=WRONG_PAGES)
-def test_page_that_names_nothing_is_a_problem(site, body):
+def test_page_with_invalid_content_is_a_problem(site, body):
     site.answer("/live", body)
-    reading = read(site, "/live")
+    reading = read_live_page(site, "/live")
 
     assert reading.references == ()
     assert reading.problem.startswith(f"{site.url}/live ")
@@ -66,13 +66,15 @@ def test_page_of_a_mebibyte_is_read(site):
     head = b'{"live": "ab12cd3", "padding": "'
     site.answer("/live", head + b"x" * ((1 << 20) - len(head) - 2) + b'"}')
 
-    assert [reference.name for reference in read(site, "/live#live").references] == ["ab12cd3"]
+    assert [reference.name for reference in read_live_page(site, "/live#live").references] == [
+        "ab12cd3"
+    ]
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 401, 403, 404, 410, 500, 503])
-def test_answer_other_than_200_is_a_problem_whatever_it_says(site, status):
+def test_status_other_than_200_is_a_problem(site, status):
     site.answer("/live", b"" if status in (204, 304) else b"ab12cd3", status)
-    reading = read(site, "/live")
+    reading = read_live_page(site, "/live")
 
     assert reading.references == ()
     assert {f"{site.url}/live", str(status)} <= words_in(reading.problem)
@@ -83,7 +85,7 @@ def test_redirect_is_followed(site, status):
     site.redirect("/live", "/there/live", status)
     site.answer("/there/live", b"ab12cd3")
 
-    assert [one.name for one in read(site, "/live").references] == ["ab12cd3"]
+    assert [reference.name for reference in read_live_page(site, "/live").references] == ["ab12cd3"]
 
 
 def test_five_redirects_are_followed_and_no_more(site):
@@ -91,9 +93,9 @@ def test_five_redirects_are_followed_and_no_more(site):
         site.redirect(f"/{number}", f"/{number + 1}")
     site.answer("/6", b"ab12cd3")
 
-    assert read(site, "/1").problem == ""
+    assert read_live_page(site, "/1").problem == ""
     site.requests.clear()
-    assert numbers_in(read(site, "/0").problem) == [5]
+    assert numbers_in(read_live_page(site, "/0").problem) == [5]
     assert len(site.requests) == 6
 
 
@@ -109,9 +111,9 @@ WRONG_REDIRECTS = [
 
 
 @pytest.mark.parametrize("target", WRONG_REDIRECTS)
-def test_redirect_to_what_is_no_page_is_a_problem(site, target):
+def test_redirect_to_an_invalid_address_is_a_problem(site, target):
     site.redirect("/live", target)
-    reading = read(site, "/live")
+    reading = read_live_page(site, "/live")
 
     assert reading.references == ()
     assert f"{site.url}/live" in words_in(reading.problem)
@@ -133,7 +135,7 @@ def test_redirect_from_https_to_http_is_a_problem():
 def test_page_of_a_gigabyte_is_closed_after_the_limit(site):
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode()
     site.send("/live", head, b"x" * 65536)
-    reading = read(site, "/live")
+    reading = read_live_page(site, "/live")
 
     assert numbers_in(reading.problem) == [1 << 20]
     assert site.sent_bytes < GIGABYTE / 20
@@ -144,7 +146,7 @@ def test_body_of_a_redirect_is_not_read_at_all(site):
     site.send("/live", head, b"x" * 65536)
     site.answer("/there", b"ab12cd3")
 
-    assert [one.name for one in read(site, "/live").references] == ["ab12cd3"]
+    assert [reference.name for reference in read_live_page(site, "/live").references] == ["ab12cd3"]
     assert site.sent_bytes < GIGABYTE / 20
 
 
@@ -157,55 +159,56 @@ def test_body_of_a_redirect_is_not_read_at_all(site):
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\nab12cd3", b" ", id="slowly"),
     ],
 )
-def test_page_that_is_not_there_in_time_is_a_problem(site, head, endless):
+def test_page_that_exceeds_the_deadline_is_a_problem(site, head, endless):
     site.send("/live", head, endless, pause_seconds=0.02)
-    began = time.monotonic()
-    reading = read(site, "/live", deadline_seconds=0.2)
+    start = time.monotonic()
+    reading = read_live_page(site, "/live", deadline_seconds=0.2)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - start < 5
     assert reading.references == ()
     assert {f"{site.url}/live", "0.2"} <= words_in(reading.problem)
 
 
-def test_page_that_breaks_off_is_a_problem(site):
+def test_truncated_page_is_a_problem(site):
     site.answer("/live", b"release-1", Content_Length="10")
-    reading = read(site, "/live")
+    reading = read_live_page(site, "/live")
 
     assert reading.references == ()
     assert {f"{site.url}/live", "ChunkedEncodingError"} <= words_in(reading.problem)
 
 
-def test_host_that_is_not_there_is_a_problem(closed_port_url):
+def test_unreachable_host_is_a_problem(closed_port_url):
     source = LiveSource.parse(f"url:{closed_port_url}/live")
 
     assert "ConnectionError" in read_page(source, bucket="my-site", prefix="").problem
 
 
 @pytest.mark.parametrize("address", ["https://", "http://[::1", "http://host:port/", "https://.x"])
-def test_address_that_is_none_is_a_problem(address):
+def test_invalid_address_is_a_problem(address):
     source = LiveSource.parse(f"url:{address}")
 
     reading = read_page(source, bucket="my-site", prefix="")
     assert (reading.references, bool(reading.problem)) == ((), True)
 
 
-def test_query_goes_out_and_into_no_message(site, closed_port_url):
+def test_query_is_sent_and_is_in_no_message(site, closed_port_url):
     site.answer("/live", b"ab12cd3")
     site.answer("/gone", b"", 404)
     site.redirect("/moved", f"{closed_port_url}/x?key={SECRET}")
     query = f"?key={SECRET}"
-    readings = [read(site, f"{path}{query}") for path in ("/live", "/gone", "/moved")]
-    refused = read_page(
+    readings = [read_live_page(site, f"{path}{query}") for path in ("/live", "/gone", "/moved")]
+    unreachable = read_page(
         LiveSource.parse(f"url:{closed_port_url}/{query}"), bucket="my-site", prefix=""
     )
 
     assert site.requests[0][0] == f"/live{query}"
-    assert [bool(one.references) for one in (*readings, refused)] == [True, False, False, False]
-    told = [one.problem for one in (*readings, refused)] + [readings[0].references[0].evidence]
-    assert SECRET not in "".join(told)
+    readings.append(unreachable)
+    assert [bool(reading.references) for reading in readings] == [True, False, False, False]
+    messages = [reading.problem for reading in readings] + [readings[0].references[0].evidence]
+    assert SECRET not in "".join(messages)
 
 
-def test_credentials_in_an_address_are_refused_unsent_and_unshown(site):
+def test_credentials_in_an_address_are_neither_sent_nor_shown(site):
     address = site.url.replace("http://", f"http://me:{SECRET}@")
     reading = read_page(LiveSource.parse(f"url:{address}/live"), bucket="my-site", prefix="")
 
@@ -214,7 +217,7 @@ def test_credentials_in_an_address_are_refused_unsent_and_unshown(site):
     assert site.requests == []
 
 
-def test_no_password_of_a_netrc_and_no_cookie_is_sent(site, tmp_path, monkeypatch):
+def test_netrc_password_and_cookies_are_not_sent(site, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine 127.0.0.1 login somebody password {SECRET}\n")
     netrc.chmod(0o600)
@@ -222,7 +225,7 @@ def test_no_password_of_a_netrc_and_no_cookie_is_sent(site, tmp_path, monkeypatc
     site.answer("/live", b"", 302, Location="/there", Set_Cookie="a=b; Path=/")
     site.answer("/there", b"ab12cd3")
 
-    assert read(site, "/live").problem == ""
+    assert read_live_page(site, "/live").problem == ""
     assert len(site.requests) == 2
     for _, headers in site.requests:
         assert headers.keys().isdisjoint({"authorization", "cookie"})
@@ -230,19 +233,19 @@ def test_no_password_of_a_netrc_and_no_cookie_is_sent(site, tmp_path, monkeypatc
 
 def test_messages_are_the_golden_ones(site):
     site.answer("/live", b"ab12cd3")
-    cases = {"live": read(site, "/live").references[0].evidence}
+    cases = {"live": read_live_page(site, "/live").references[0].evidence}
     for case, body in WRONG_PAGES.items():
         site.answer("/live", body)
-        cases[case] = read(site, "/live").problem
+        cases[case] = read_live_page(site, "/live").problem
     site.answer("/live", b"", 404)
-    cases["status 404"] = read(site, "/live").problem
+    cases["status 404"] = read_live_page(site, "/live").problem
     for target in WRONG_REDIRECTS:
         site.redirect("/live", target)
-        cases[f"redirect to {target}"] = read(site, "/live").problem
+        cases[f"redirect to {target}"] = read_live_page(site, "/live").problem
     site.redirect("/live", "/live")
-    cases["too many redirects"] = read(site, "/live").problem
+    cases["too many redirects"] = read_live_page(site, "/live").problem
     site.answer("/live", b"release-1", Content_Length="10")
-    cases["cut off"] = read(site, "/live").problem
+    cases["cut off"] = read_live_page(site, "/live").problem
     site.send("/live", b"", b"", pause_seconds=0.02)
-    cases["no answer"] = read(site, "/live", deadline_seconds=0.2).problem
+    cases["no answer"] = read_live_page(site, "/live", deadline_seconds=0.2).problem
     assert_messages(__file__, cases.items())
