@@ -1,4 +1,4 @@
-"""Comments asked for, one way each, for whatever GitHub is to answer to that."""
+"""Requests for comments, and the errors that they raise."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from ci3.errors import GitHubError
 NUMBER = 7
 
 
-def read(api):
+def list_comments(api):
     return list(api.list_comments(NUMBER))
 
 
-def write(api, method):
+def write_comment(api, method):
     return (
         api.create_comment(NUMBER, "new") if method == "POST" else api.update_comment(1001, "new")
     )
 
 
-def failed(action, *arguments):
+def catch_error(action, *arguments):
     with pytest.raises(GitHubError) as caught:
         action(*arguments)
     return caught.value

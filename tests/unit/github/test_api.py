@@ -1,4 +1,4 @@
-"""Comments of a repository: listed, written by whom, and what GitHub does not allow or garbles."""
+"""Comments: listing, authors, missing permissions and invalid responses."""
 
 import pytest
 
@@ -6,34 +6,34 @@ from ci3.errors import GitHubReadOnlyError
 from tests.support.github.fake_github import FakeGitHub
 from tests.support.golden import assert_messages
 from tests.support.messages import words_in
-from tests.unit.github.comment_requests import NUMBER, failed, read, write
+from tests.unit.github.comment_requests import NUMBER, catch_error, list_comments, write_comment
 
 READ_ONLY = {"message": "Resource not accessible by integration"}
 
 
-def test_every_comment_is_listed_across_pages_oldest_first(fake, api):
+def test_comments_of_all_pages_are_listed_oldest_first(fake, api):
     for number in range(250):
         fake.add_comment(NUMBER, f"comment {number}", "octocat")
     fake.add_comment(8, "another pull request", "octocat")
 
-    comments = read(api)
+    comments = list_comments(api)
 
-    assert [c.body for c in comments] == [f"comment {number}" for number in range(250)]
-    assert len({c.comment_id for c in comments}) == 250
-    assert [r.query["per_page"] for r in fake.requests] == ["100"] * 3
+    assert [comment.body for comment in comments] == [f"comment {number}" for number in range(250)]
+    assert len({comment.comment_id for comment in comments}) == 250
+    assert [request.query["per_page"] for request in fake.requests] == ["100"] * 3
 
 
 def test_author_of_a_deleted_account_is_empty(fake, api):
     fake.add_comment(NUMBER, "from nobody", "")
 
-    assert [c.author for c in api.list_comments(NUMBER)] == [""]
+    assert [comment.author for comment in api.list_comments(NUMBER)] == [""]
 
 
 def test_workflow_token_writes_as_the_actions_bot(fake, api):
     assert api.read_author() == "github-actions[bot]"
 
 
-def test_personal_token_writes_as_its_owner_and_is_asked_once(connect):
+def test_personal_token_writes_as_its_owner_which_is_requested_once(connect):
     with FakeGitHub(login="octocat") as fake:
         api = connect(fake)
 
@@ -41,7 +41,7 @@ def test_personal_token_writes_as_its_owner_and_is_asked_once(connect):
         assert len(fake.requests) == 1
 
 
-def test_rate_limit_does_not_make_a_token_the_workflows(connect, waits):
+def test_author_of_a_personal_token_is_read_again_after_a_rate_limit(connect, waits):
     with FakeGitHub(login="octocat") as fake:
         limited = {"message": "You have exceeded a secondary rate limit."}
         fake.fail_next("GET", "/user", 403, limited)
@@ -50,9 +50,9 @@ def test_rate_limit_does_not_make_a_token_the_workflows(connect, waits):
         assert waits == [60.0]
 
 
-def test_author_that_can_not_be_read_is_an_error(connect):
+def test_author_that_cannot_be_read_is_an_error(connect):
     with FakeGitHub() as fake:
-        error = failed(connect(fake, token="expired").read_author)
+        error = catch_error(connect(fake, token="expired").read_author)
 
     assert "401" in error.message
 
@@ -72,41 +72,41 @@ def test_forbidden_write_is_read_only_and_names_the_permission(
 ):
     fake.fail_next(method, "comments", 403, body, headers)
 
-    error = failed(write, api, method)
+    error = catch_error(write_comment, api, method)
 
     assert isinstance(error, GitHubReadOnlyError)
     assert {"pull-requests", "write", "Dependabot"} <= words_in(error.hint)
     assert waits == []
 
 
-def test_fork_token_may_read_and_not_write(connect):
+def test_token_of_a_fork_may_read_but_not_write(connect):
     with FakeGitHub(may_write=False) as fake:
         fake.add_comment(NUMBER, "old", "octocat")
         api = connect(fake)
 
-        assert len(read(api)) == 1
+        assert len(list_comments(api)) == 1
         for method in ("POST", "PATCH"):
-            assert isinstance(failed(write, api, method), GitHubReadOnlyError)
+            assert isinstance(catch_error(write_comment, api, method), GitHubReadOnlyError)
 
 
-def test_forbidden_read_without_the_permission_is_read_only_too(fake, api):
+def test_forbidden_read_without_the_permission_is_read_only(fake, api):
     fake.fail_next("GET", "comments", 403, READ_ONLY)
 
-    assert isinstance(failed(read, api), GitHubReadOnlyError)
+    assert isinstance(catch_error(list_comments, api), GitHubReadOnlyError)
 
 
 def test_other_forbidden_read_is_an_error(fake, api):
     message = "Your IP is not allowed"
     fake.fail_next("GET", "comments", 403, {"message": message})
 
-    error = failed(read, api)
+    error = catch_error(list_comments, api)
 
     assert not isinstance(error, GitHubReadOnlyError)
     assert message in error.message
 
 
-def test_refused_text_is_an_error_with_githubs_own_words(fake, api):
-    error = failed(api.create_comment, NUMBER, "x" * 65_537)
+def test_rejected_text_is_an_error_with_githubs_message(fake, api):
+    error = catch_error(api.create_comment, NUMBER, "x" * 65_537)
 
     assert {"422", "65536"} <= words_in(error.message)
 
@@ -130,7 +130,7 @@ def test_refused_text_is_an_error_with_githubs_own_words(fake, api):
 def test_list_in_an_unexpected_shape_is_an_error(fake, api, body):
     fake.fail_next("GET", "comments", 200, body)
 
-    error = failed(read, api)
+    error = catch_error(list_comments, api)
 
     assert "/issues/7/comments" in error.message
 
@@ -140,23 +140,23 @@ def test_list_in_an_unexpected_shape_is_an_error(fake, api, body):
 def test_comment_in_an_unexpected_shape_is_an_error(fake, api, method, body):
     fake.fail_next(method, "comments", 200, body)
 
-    assert "/comments" in failed(write, api, method).message
+    assert "/comments" in catch_error(write_comment, api, method).message
 
 
 @pytest.mark.parametrize("body", ["<h1>Sign in</h1>", [], {}, {"login": None}])
 def test_author_in_an_unexpected_shape_is_an_error(fake, api, body):
     fake.fail_next("GET", "/user", 200, body)
 
-    assert "/user" in failed(api.read_author).message
+    assert "/user" in catch_error(api.read_author).message
 
 
 def test_messages_are_the_golden_ones(fake, api, connect):
-    cases = {"invalid token": failed(connect(fake, token="expired").read_author)}
+    cases = {"invalid token": catch_error(connect(fake, token="expired").read_author)}
     fake.fail_next("POST", "comments", 403, READ_ONLY)
-    cases["read-only"] = failed(write, api, "POST")
+    cases["read-only"] = catch_error(write_comment, api, "POST")
     fake.fail_next("GET", "comments", 403, {"message": "Your IP is not allowed"})
-    cases["denied"] = failed(read, api)
-    cases["too long"] = failed(api.create_comment, NUMBER, "x" * 65_537)
+    cases["denied"] = catch_error(list_comments, api)
+    cases["too long"] = catch_error(api.create_comment, NUMBER, "x" * 65_537)
     fake.fail_next("GET", "comments", 200, "<h1>Sign in</h1>")
-    cases["a login page"] = failed(read, api)
+    cases["a login page"] = catch_error(list_comments, api)
     assert_messages(__file__, cases.items())

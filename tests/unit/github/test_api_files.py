@@ -8,7 +8,7 @@ FILE = {"type": "file", "encoding": "base64", "content": "eA==\n", "size": 1}
 
 
 @pytest.mark.parametrize("path", ["ci3.yml", ".github/a b/ci3+é%20#?.yml"])
-def test_file_is_read_as_it_is_in_a_commit(fake, api, path):
+def test_file_is_read_at_the_given_ref(fake, api, path):
     fake.content.files[("feature/x", path)] = "keep-count: 3 # é\n".encode() * 20
     fake.content.files[("main", path)] = b"else"
 
@@ -16,13 +16,13 @@ def test_file_is_read_as_it_is_in_a_commit(fake, api, path):
     assert api.read_file(path, "main") == "else"
 
 
-def test_empty_file_is_a_file(fake, api):
+def test_empty_file_is_read_as_empty_text(fake, api):
     fake.content.files[("main", "ci3.yml")] = b""
 
     assert api.read_file("ci3.yml", "main") == ""
 
 
-def test_file_that_is_not_there_is_none(fake, api):
+def test_missing_file_is_none(fake, api):
     fake.content.files[("main", "ci3.yml")] = b"x"
 
     assert api.read_file("ci3.yaml", "main") is None
@@ -30,7 +30,7 @@ def test_file_that_is_not_there_is_none(fake, api):
 
 
 @pytest.mark.parametrize("path", ["", "/ci3.yml", "../ci3.yml", "a/../../x", "a//b", "."])
-def test_path_that_leads_elsewhere_is_refused_unasked(fake, api, path):
+def test_invalid_path_is_refused_without_a_request(fake, api, path):
     with pytest.raises(GitHubError, match=re.escape(repr(path))):
         api.read_file(path, "main")
     assert fake.requests == ()
@@ -51,7 +51,7 @@ def test_path_that_leads_elsewhere_is_refused_unasked(fake, api, path):
         (500, {"message": "Server Error"}),
     ],
 )
-def test_what_is_no_file_of_text_is_an_error_and_never_none(fake, api, status, body):
+def test_response_that_is_not_a_text_file_is_an_error(fake, api, status, body):
     fake.fail_next("GET", "contents", 200, FILE)
     assert api.read_file("ci3.yml", "main") == "x"
     for _ in range(3):

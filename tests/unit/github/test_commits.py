@@ -1,4 +1,4 @@
-"""Which commits deployments are named after."""
+"""Which commits the names of deployments contain."""
 
 import pytest
 
@@ -24,26 +24,26 @@ SIDE = "51deb0a7" + "0" * 32
         ("", ""),
     ],
 )
-def test_part_of_a_name_that_may_be_a_commit_is_told(name, digits):
+def test_part_of_a_name_that_may_be_a_commit_is_found(name, digits):
     assert find_commit_digits(name) == digits
 
 
-def test_names_are_asked_for_in_turn_kept_and_doomed():
+def test_names_of_kept_and_deleted_deployments_alternate():
     assert interleave_names(("a", "b", "c"), ("x", "a")) == ("a", "x", "b", "c")
 
 
 def test_commit_is_found_with_subject_author_and_time(fake, api):
     fake.content.commit(FIX, "Fix-header\n\nAt last.", "Ann")
 
-    found = api.find_commits(["web-f1c0ffee", "release-2"])
+    commits = api.find_commits(["web-f1c0ffee", "release-2"])
 
-    assert list(found) == ["web-f1c0ffee"]
-    commit = found["web-f1c0ffee"]
+    assert list(commits) == ["web-f1c0ffee"]
+    commit = commits["web-f1c0ffee"]
     assert (commit.sha, commit.subject, commit.author) == (FIX, "Fix-header", "Ann")
     assert f"{commit.authored_at:%Y-%m-%d}" == "2026-01-02"
 
 
-def test_all_of_the_default_branch_take_one_request(fake, api):
+def test_commits_of_the_default_branch_take_one_request(fake, api):
     names = []
     for number in range(60):
         names.append(f"{number:02x}c0ffee")
@@ -53,39 +53,39 @@ def test_all_of_the_default_branch_take_one_request(fake, api):
     assert len(fake.requests) == 1
 
 
-def test_commit_of_another_branch_is_asked_for_by_itself(fake, api):
+def test_commit_of_another_branch_is_requested_separately(fake, api):
     fake.content.commit(SIDE, "Try-it", is_on_side=True)
 
     assert api.find_commits(["51deb0a7"])["51deb0a7"].subject == "Try-it"
     assert fake.requests[-1].query == {"per_page": "1"}
 
 
-def test_name_that_is_no_commit_of_the_repository_is_passed_over(fake, api):
+def test_name_without_a_commit_in_the_repository_is_ignored(fake, api):
     fake.content.commit(SIDE, "Try-it", is_on_side=True)
 
     assert list(api.find_commits(["deadbeef", "51deb0a7"])) == ["51deb0a7"]
 
 
-def test_branch_that_is_called_like_a_commit_is_none(fake, api):
+def test_branch_that_is_named_like_a_commit_is_ignored(fake, api):
     fake.content.commit(FIX, "Fix-header")
     fake.content.branches["deadbeef"] = FIX
 
     assert api.find_commits(["deadbeef"]) == {}
 
 
-def test_names_without_a_commit_ask_for_nothing(fake, api):
+def test_names_without_commit_digits_cause_no_request(fake, api):
     assert api.find_commits(["release-1", "main"]) == {}
     assert fake.requests == ()
 
 
-def test_no_more_than_the_limit_is_asked_for(fake, api):
+def test_number_of_requests_is_limited(fake, api):
     api.find_commits([f"{number:04}deadbeef" for number in range(200)])
 
     assert len(fake.requests) == REQUEST_LIMIT
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 500])
-def test_github_that_fails_costs_one_request_and_no_wait(fake, api, waits, status):
+def test_failed_request_is_not_retried(fake, api, waits, status):
     fake.content.commit(FIX, "Fix-header")
     fake.fail_next("GET", "/commits", status, {"message": "no"}, {"retry-after": "60"})
 
@@ -93,7 +93,7 @@ def test_github_that_fails_costs_one_request_and_no_wait(fake, api, waits, statu
     assert (len(fake.requests), waits) == (1, [])
 
 
-def test_what_was_found_before_a_failure_stands(fake, api, waits):
+def test_commits_found_before_a_failure_are_returned(fake, api, waits):
     fake.content.commit(FIX, "Fix-header")
     fake.fail_next("GET", "/commits/51deb0a7", 500)
 
@@ -101,23 +101,25 @@ def test_what_was_found_before_a_failure_stands(fake, api, waits):
     assert (len(fake.requests), waits) == (2, [])
 
 
-def test_answer_that_can_not_be_read_is_left_out(fake, api):
+def test_invalid_response_is_ignored(fake, api):
     fake.fail_next("GET", "/commits", 200, [{"sha": "x"}])
 
     assert api.find_commits(["f1c0ffee"]) == {}
 
 
-def test_slow_github_is_not_asked_for_long(fake, api):
+def test_search_ends_after_its_time_limit(fake, api):
     ticks = iter(range(0, 1000, 10))
 
-    find_commits(api.transport, [f"{n}deadbeef" for n in range(9)], clock=lambda: next(ticks))
+    find_commits(
+        api.transport, [f"{number}deadbeef" for number in range(9)], clock=lambda: next(ticks)
+    )
 
     assert len(fake.requests) == 2
 
 
 @pytest.mark.parametrize("author", [None, {}, {"name": "Ann"}])
-def test_commit_whose_author_is_not_told_is_at_most_left_out(fake, api, author):
-    commit = {"sha": FIX, "commit": {"message": "Fix", "author": author}}
-    fake.fail_next("GET", "/commits", 200, [commit])
+def test_commit_without_an_author_is_no_error(fake, api, author):
+    entry = {"sha": FIX, "commit": {"message": "Fix", "author": author}}
+    fake.fail_next("GET", "/commits", 200, [entry])
 
-    assert [one.author for one in api.find_commits(["f1c0ffee"]).values()] in ([], [""])
+    assert [commit.author for commit in api.find_commits(["f1c0ffee"]).values()] in ([], [""])

@@ -1,4 +1,4 @@
-"""What created a deployment record, by the log URLs of its statuses."""
+"""Which run created a deployment record, by the log URLs of its statuses."""
 
 import pytest
 
@@ -19,13 +19,13 @@ SERVER = f"https://github.test/{REPOSITORY}"
 
 @pytest.fixture
 def records(fake, api):
-    """Records on a fake GitHub, where run 7 is of the same workflow and run 8 of another one."""
+    """Records on a fake GitHub, where run 7 is of the same workflow and run 8 is not."""
     fake.content.run(7, WORKFLOW)
     fake.content.run(8, "deploy.yml")
     return DeploymentRecords(transport=api.transport, own_workflow=OWN)
 
 
-def find(records, *urls, may_request=lambda: True):
+def find_creator(records, *urls, may_request=lambda: True):
     status = RecordStatus(
         state="success", log_urls=frozenset(urls), was_successful=True, has_failed=False
     )
@@ -53,23 +53,25 @@ def find(records, *urls, may_request=lambda: True):
         (["https://vercel.com/acme/storefront-web/42"], Creator.OTHER, 0),
     ],
 )
-def test_creator_is_the_run_that_the_log_urls_lead_to(records, fake, urls, creator, request_count):
-    assert find(records, *urls) is creator
+def test_creator_is_determined_by_the_run_of_the_log_urls(
+    records, fake, urls, creator, request_count
+):
+    assert find_creator(records, *urls) is creator
     assert len(fake.requests) == request_count
 
 
 def test_run_is_requested_once(records, fake):
     for _ in range(3):
-        assert find(records, f"{SERVER}/actions/runs/7") is Creator.OWN_WORKFLOW
-        assert find(records, f"{SERVER}/actions/runs/9") is Creator.UNKNOWN
+        assert find_creator(records, f"{SERVER}/actions/runs/7") is Creator.OWN_WORKFLOW
+        assert find_creator(records, f"{SERVER}/actions/runs/9") is Creator.UNKNOWN
     assert len(fake.requests) == 2
 
 
-def test_token_that_cannot_read_runs_is_tried_once(records, fake):
+def test_token_that_cannot_read_runs_is_used_once(records, fake):
     fake.content.can_read_runs = False
     for run_id in (7, 8, 9):
-        assert find(records, f"{SERVER}/actions/runs/{run_id}") is Creator.UNKNOWN
-    assert find(records, f"{SERVER}/actions/runs/42") is Creator.OWN_WORKFLOW
+        assert find_creator(records, f"{SERVER}/actions/runs/{run_id}") is Creator.UNKNOWN
+    assert find_creator(records, f"{SERVER}/actions/runs/42") is Creator.OWN_WORKFLOW
     assert len(fake.requests) == 1
 
 
@@ -86,18 +88,18 @@ def test_token_that_cannot_read_runs_is_tried_once(records, fake):
 def test_run_that_cannot_be_read_has_an_unknown_creator(records, fake, status, body):
     for _ in range(3):
         fake.fail_next("GET", "actions/runs", status, body)
-    assert find(records, f"{SERVER}/actions/runs/8") is Creator.UNKNOWN
+    assert find_creator(records, f"{SERVER}/actions/runs/8") is Creator.UNKNOWN
 
 
-def test_forbidden_request_is_not_sent_and_decides_nothing(records, fake):
+def test_request_that_may_not_be_sent_is_not_sent_and_not_cached(records, fake):
     url = f"{SERVER}/actions/runs/8"
-    assert find(records, url, may_request=lambda: False) is Creator.UNKNOWN
+    assert find_creator(records, url, may_request=lambda: False) is Creator.UNKNOWN
     assert not fake.requests
-    assert find(records, url) is Creator.OTHER
+    assert find_creator(records, url) is Creator.OTHER
 
 
-def test_outside_of_a_workflow_only_another_system_is_known(fake, api):
+def test_outside_a_workflow_only_other_systems_are_recognized(fake, api):
     records = DeploymentRecords(transport=api.transport)
-    assert find(records, f"{SERVER}/actions/runs/8") is Creator.UNKNOWN
-    assert find(records, "https://ci.example.com/1") is Creator.OTHER
+    assert find_creator(records, f"{SERVER}/actions/runs/8") is Creator.UNKNOWN
+    assert find_creator(records, "https://ci.example.com/1") is Creator.OTHER
     assert not fake.requests

@@ -1,4 +1,4 @@
-"""How GitHub is asked: with the token, page after page, again where that is safe, told in words."""
+"""Requests to GitHub: token, pages, redirects, retries, rate limits and error messages."""
 
 import re
 import traceback
@@ -11,11 +11,11 @@ from ci3.github.http import GitHubTransport
 from tests.support.github.fake_github import TOKEN, FakeGitHub
 from tests.support.golden import assert_messages
 from tests.unit.conftest import NOW
-from tests.unit.github.comment_requests import NUMBER, failed, read, write
+from tests.unit.github.comment_requests import NUMBER, catch_error, list_comments, write_comment
 
 
-class ImpatientAdapter(HTTPAdapter):
-    """Notes the timeouts asked for; waits for the answer that stalls, the first, a shorter time."""
+class ShortTimeoutAdapter(HTTPAdapter):
+    """Records the requested timeouts, and shortens that of the first request, which stalls."""
 
     def __init__(self, stalled):
         super().__init__()
@@ -33,13 +33,13 @@ class ImpatientAdapter(HTTPAdapter):
 
 
 def test_requests_carry_the_token_and_the_api_version(fake, api):
-    read(api)
+    list_comments(api)
 
-    (received,) = fake.requests
-    assert received.headers["authorization"] == f"Bearer {TOKEN}"
-    assert received.headers["accept"] == "application/vnd.github+json"
-    assert received.headers["x-github-api-version"] == "2022-11-28"
-    assert received.headers["user-agent"] == "ci3"
+    (request,) = fake.requests
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+    assert request.headers["accept"] == "application/vnd.github+json"
+    assert request.headers["x-github-api-version"] == "2022-11-28"
+    assert request.headers["user-agent"] == "ci3"
 
 
 def test_password_in_a_netrc_does_not_replace_the_token(fake, api, tmp_path, monkeypatch):
@@ -48,65 +48,65 @@ def test_password_in_a_netrc_does_not_replace_the_token(fake, api, tmp_path, mon
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
 
-    assert read(api) == []
+    assert list_comments(api) == []
 
 
-def test_next_page_on_another_host_is_refused_unasked(fake, api):
-    with FakeGitHub() as other:
-        link = f'<{other.url}/repos/{fake.repository}/issues/7/comments?page=2>; rel="next"'
+def test_next_page_on_another_host_is_refused_without_a_request(fake, api):
+    with FakeGitHub() as other_host:
+        link = f'<{other_host.url}/repos/{fake.repository}/issues/7/comments?page=2>; rel="next"'
         fake.fail_next("GET", "comments", 200, [], {"Link": link})
 
-        failed(read, api)
+        catch_error(list_comments, api)
 
-        assert other.requests == ()
+        assert other_host.requests == ()
 
 
-def test_next_page_that_was_already_read_ends_in_an_error(fake, api):
+def test_next_page_that_was_already_read_is_an_error(fake, api):
     link = f'<{fake.url}/repos/{fake.repository}/issues/7/comments?per_page=100>; rel="next"'
     fake.fail_next("GET", "comments", 200, [], {"Link": link})
 
-    failed(read, api)
+    catch_error(list_comments, api)
 
     assert len(fake.requests) == 1
 
 
-def test_redirect_to_another_host_goes_without_the_token(fake, api):
-    with FakeGitHub() as other:
-        there = f"{other.url}/repos/{fake.repository}/issues/7/comments"
-        fake.fail_next("GET", "comments", 302, {}, {"Location": there})
+def test_redirect_to_another_host_is_followed_without_the_token(fake, api):
+    with FakeGitHub() as other_host:
+        location = f"{other_host.url}/repos/{fake.repository}/issues/7/comments"
+        fake.fail_next("GET", "comments", 302, {}, {"Location": location})
 
-        failed(read, api)
+        catch_error(list_comments, api)
 
-        assert [r.headers.get("authorization") for r in other.requests] == [None]
+        assert [request.headers.get("authorization") for request in other_host.requests] == [None]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_write_does_not_follow_a_redirect(fake, api, method):
-    with FakeGitHub() as other:
-        there = f"{other.url}/repos/{fake.repository}/issues/7/comments"
-        fake.fail_next(method, "comments", 307, {"message": "Moved"}, {"Location": there})
+    with FakeGitHub() as other_host:
+        location = f"{other_host.url}/repos/{fake.repository}/issues/7/comments"
+        fake.fail_next(method, "comments", 307, {"message": "Moved"}, {"Location": location})
 
-        error = failed(write, api, method)
+        error = catch_error(write_comment, api, method)
 
         assert "307" in error.message
         assert "renamed" in error.hint
-        assert other.requests == ()
+        assert other_host.requests == ()
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_read_is_tried_again_after_a_server_error(fake, api, waits, status):
+def test_read_is_retried_after_a_server_error(fake, api, waits, status):
     fake.add_comment(NUMBER, "hello", "octocat")
     fake.fail_next("GET", "comments", status, "<h1>Unicorn!</h1>")
 
-    assert len(read(api)) == 1
+    assert len(list_comments(api)) == 1
     assert waits == [2.0]
 
 
-def test_read_is_given_up_after_three_tries(fake, api, waits):
+def test_read_fails_after_three_attempts(fake, api, waits):
     for _ in range(3):
         fake.fail_next("GET", "comments", 502, "<h1>Unicorn!</h1>")
 
-    error = failed(read, api)
+    error = catch_error(list_comments, api)
 
     assert "502" in error.message
     assert "Unicorn" not in error.message
@@ -114,7 +114,7 @@ def test_read_is_given_up_after_three_tries(fake, api, waits):
     assert waits == [2.0, 4.0]
 
 
-def test_edit_is_tried_again_after_a_lost_answer(fake, api):
+def test_edit_is_retried_after_a_lost_response(fake, api):
     fake.add_comment(NUMBER, "old", "octocat")
     fake.lose_next_answer("PATCH", "comments")
 
@@ -122,43 +122,45 @@ def test_edit_is_tried_again_after_a_lost_answer(fake, api):
     assert len(fake.requests) == 2
 
 
-def test_creation_is_never_tried_again_after_a_lost_answer(fake, api, waits):
+def test_creation_is_never_retried_after_a_lost_response(fake, api, waits):
     fake.lose_next_answer("POST", "comments")
 
-    failed(write, api, "POST")
+    catch_error(write_comment, api, "POST")
 
     assert len(fake.comments(NUMBER)) == 1
     assert waits == []
 
 
-def test_creation_is_never_tried_again_after_a_server_error(fake, api, waits):
+def test_creation_is_never_retried_after_a_server_error(fake, api, waits):
     fake.fail_next("POST", "comments", 502, "<h1>Unicorn!</h1>")
 
-    failed(write, api, "POST")
+    catch_error(write_comment, api, "POST")
 
     assert len(fake.requests) == 1
     assert waits == []
 
 
-def test_every_request_has_a_timeout_and_a_read_that_stalls_is_tried_again(fake, api):
-    adapter = ImpatientAdapter(fake.stall_next("GET", "comments"))
+def test_every_request_has_a_timeout_and_a_stalled_read_is_retried(fake, api):
+    adapter = ShortTimeoutAdapter(fake.stall_next("GET", "comments"))
     api.transport._session.mount("http://", adapter)
 
-    assert read(api) == []
+    assert list_comments(api) == []
     assert adapter.timeouts == [(5.0, 20.0)] * 2
 
 
-def test_creation_that_stalls_is_never_tried_again(fake, api):
-    api.transport._session.mount("http://", ImpatientAdapter(fake.stall_next("POST", "comments")))
+def test_stalled_creation_is_never_retried(fake, api):
+    api.transport._session.mount(
+        "http://", ShortTimeoutAdapter(fake.stall_next("POST", "comments"))
+    )
 
-    assert "ReadTimeout" in failed(write, api, "POST").message
+    assert "ReadTimeout" in catch_error(write_comment, api, "POST").message
     assert len(fake.requests) == 1
 
 
-def test_host_that_is_not_there_ends_in_an_error(connect, waits):
+def test_unreachable_host_is_an_error(connect, waits):
     with FakeGitHub() as fake:
         api = connect(fake)
-    error = failed(read, api)
+    error = catch_error(list_comments, api)
 
     assert "ConnectionError" in error.message
     assert "github-api-url" in error.hint
@@ -180,21 +182,21 @@ def test_host_that_is_not_there_ends_in_an_error(connect, waits):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-def test_rate_limit_is_waited_out_for_as_long_as_github_says(
+def test_client_waits_for_a_rate_limit_as_long_as_github_requests(
     *, fake, api, waits, method, status, headers, expected_wait
 ):
     fake.add_comment(NUMBER, "old", "octocat")
     fake.fail_next(method, "comments", status, {"message": "Slow down"}, headers)
 
     if method == "GET":
-        read(api)
+        list_comments(api)
     else:
-        write(api, method)
+        write_comment(api, method)
 
     assert waits == [expected_wait]
 
 
-def test_secondary_rate_limit_without_headers_is_known_by_its_words(fake, api, waits):
+def test_secondary_rate_limit_without_headers_is_recognized_by_its_message(fake, api, waits):
     limited = {"message": "You have exceeded a secondary rate limit."}
     fake.fail_next("POST", "comments", 403, limited)
 
@@ -202,53 +204,51 @@ def test_secondary_rate_limit_without_headers_is_known_by_its_words(fake, api, w
     assert waits == [60.0]
 
 
-def test_rate_limit_too_long_to_wait_for_says_when_to_try_again(fake, api, waits):
+def test_error_of_a_long_rate_limit_says_when_it_ends(fake, api, waits):
     fake.fail_next("POST", "comments", 429, {"message": "Slow down"}, {"retry-after": "121"})
 
-    error = failed(write, api, "POST")
+    error = catch_error(write_comment, api, "POST")
 
     assert "2026-02-02T02:42:01Z" in error.hint
     assert waits == []
 
 
-def test_client_never_waits_longer_than_two_minutes_in_all(fake, api, waits):
+def test_client_waits_at_most_two_minutes_in_total(fake, api, waits):
     for _ in range(4):
         fake.fail_next("POST", "comments", 429, {"message": "Slow down"}, {"retry-after": "50"})
-    failed(write, api, "POST")
-    failed(write, api, "POST")
+    catch_error(write_comment, api, "POST")
+    catch_error(write_comment, api, "POST")
 
     assert waits == [50.0, 50.0]
     assert len(fake.requests) == 4
 
 
-def test_rate_limit_for_which_github_names_no_time_is_not_asked_again_after_a_minute_twice(
-    fake, api, waits
-):
+def test_rate_limit_without_a_time_is_waited_for_once(fake, api, waits):
     for _ in range(3):
         fake.fail_next("GET", "comments", 403, {"message": "You exceeded a secondary rate limit."})
 
-    assert "403" in failed(read, api).message
+    assert "403" in catch_error(list_comments, api).message
     assert waits == [60.0]
 
 
-def test_rate_limit_is_given_up_after_three_tries(fake, api, waits):
+def test_rate_limited_request_fails_after_three_attempts(fake, api, waits):
     for _ in range(3):
         fake.fail_next("POST", "comments", 429, {"message": "Slow down"}, {"retry-after": "1"})
 
-    assert "429" in failed(write, api, "POST").message
+    assert "429" in catch_error(write_comment, api, "POST").message
     assert waits == [1.0, 1.0]
     assert fake.comments(NUMBER) == ()
 
 
-def test_wrong_token_names_the_input(connect, fake):
-    error = failed(write, connect(fake, token="expired"), "POST")
+def test_error_of_an_invalid_token_names_the_input(connect, fake):
+    error = catch_error(write_comment, connect(fake, token="expired"), "POST")
 
     assert "401" in error.message
     assert "github-token" in error.hint
 
 
 def test_unknown_repository_is_an_error(connect, fake):
-    error = failed(read, connect(fake, repository="acme/gone"))
+    error = catch_error(list_comments, connect(fake, repository="acme/gone"))
 
     assert "404" in error.message
     assert "/repos/acme/gone/issues/7/comments" in error.message
@@ -258,25 +258,25 @@ def test_token_is_in_no_repr_message_or_traceback(fake, api):
     echo = {"message": f"Forbidden for Bearer {TOKEN}", "errors": [{"message": TOKEN}]}
     fake.fail_next("PATCH", "comments", 422, echo)
     fake.lose_next_answer("POST", "comments")
-    errors = [failed(write, api, method) for method in ("PATCH", "POST")]
+    errors = [catch_error(write_comment, api, method) for method in ("PATCH", "POST")]
 
-    told = [repr(api), *(f"{e.message}{e.hint}{e!r}" for e in errors)]
-    told += ["".join(traceback.format_exception(error)) for error in errors]
-    assert TOKEN not in "".join(told)
+    texts = [repr(api), *(f"{error.message}{error.hint}{error!r}" for error in errors)]
+    texts += ["".join(traceback.format_exception(error)) for error in errors]
+    assert TOKEN not in "".join(texts)
 
 
-def test_githubs_words_are_shown_in_one_short_printable_line(fake, api):
+def test_github_message_is_shown_in_one_short_printable_line(fake, api):
     hostile = "\r\n::error::\x1b[31m" + "x" * 5000
     fake.fail_next("POST", "comments", 422, {"message": hostile})
 
-    message = failed(write, api, "POST").message
+    message = catch_error(write_comment, api, "POST").message
 
     assert message.isprintable()
     assert len(message) < 500
 
 
 @pytest.mark.parametrize("token", ["", "with space", "secret\n", "sécret"])
-def test_token_that_can_not_be_one_is_refused_without_being_shown(token):
+def test_invalid_token_is_refused_without_being_shown(token):
     with pytest.raises(SettingsError) as caught:
         GitHubTransport(
             api_url="https://ghes.test/api/v3", token=token, repository="acme/storefront"
@@ -290,7 +290,7 @@ def test_token_that_can_not_be_one_is_refused_without_being_shown(token):
     "repository",
     ["", "acme", "acme/", "/site", "acme/site/x", "acme/..", "a b/c", "a/b\n", "a/b?c"],
 )
-def test_repository_is_owner_and_name(repository):
+def test_repository_must_be_owner_and_name(repository):
     with pytest.raises(SettingsError, match=re.escape(repr(repository))):
         GitHubTransport(api_url="https://ghes.test/api/v3", token=TOKEN, repository=repository)
 
@@ -308,7 +308,7 @@ def test_repository_is_owner_and_name(repository):
         "https://ghes.test:port/",
     ],
 )
-def test_api_url_is_an_address_without_a_password(api_url):
+def test_invalid_api_url_is_refused_without_its_password(api_url):
     with pytest.raises(SettingsError) as caught:
         GitHubTransport(api_url=api_url, token=TOKEN, repository="acme/storefront")
 
@@ -321,18 +321,18 @@ def test_api_url_may_end_in_a_slash(connect, fake, end):
 
 
 def test_messages_are_the_golden_ones(fake, api):
-    comments = f"{fake.url}/repos/{fake.repository}/issues/7/comments"
+    comments_url = f"{fake.url}/repos/{fake.repository}/issues/7/comments"
     cases = {}
     for case, link in {
         "next page on another host": "http://127.0.0.2:1/comments?page=2",
-        "next page already read": f"{comments}?per_page=100",
+        "next page already read": f"{comments_url}?per_page=100",
     }.items():
         fake.fail_next("GET", "comments", 200, [], {"Link": f'<{link}>; rel="next"'})
-        cases[case] = failed(read, api)
+        cases[case] = catch_error(list_comments, api)
     fake.fail_next("POST", "comments", 502, "<h1>Unicorn!</h1>")
-    cases["server error"] = failed(write, api, "POST")
+    cases["server error"] = catch_error(write_comment, api, "POST")
     fake.lose_next_answer("POST", "comments")
-    cases["lost answer"] = failed(write, api, "POST")
+    cases["lost answer"] = catch_error(write_comment, api, "POST")
     fake.fail_next("POST", "comments", 429, {"message": "Slow down"}, {"retry-after": "121"})
-    cases["rate limit"] = failed(write, api, "POST")
+    cases["rate limit"] = catch_error(write_comment, api, "POST")
     assert_messages(__file__, cases.items())

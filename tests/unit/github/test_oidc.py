@@ -1,4 +1,4 @@
-"""Identity tokens from a service on loopback that may answer badly."""
+"""Identity tokens from a loopback service with scripted responses."""
 
 import base64
 import json
@@ -21,27 +21,27 @@ def oidc() -> Iterator[FakeOidc]:
 
 
 @pytest.fixture
-def hidden() -> list[str]:
-    """Every text that was to be masked."""
+def masked_texts() -> list[str]:
+    """The texts that were masked."""
     return []
 
 
 @pytest.fixture
-def tokens(oidc: FakeOidc, hidden: list[str], waits: list[float]) -> IdentityTokens:
-    return open_identity_tokens(oidc.environ, mask_secret=hidden.append, sleep=waits.append)
+def tokens(oidc: FakeOidc, masked_texts: list[str], waits: list[float]) -> IdentityTokens:
+    return open_identity_tokens(oidc.environ, mask_secret=masked_texts.append, sleep=waits.append)
 
 
-def test_each_token_is_a_fresh_one_for_aws_and_masked(oidc, tokens, hidden):
-    got = [tokens.fetch_token(), tokens.fetch_token()]
+def test_each_token_is_new_for_aws_and_masked(oidc, tokens, masked_texts):
+    fetched_tokens = [tokens.fetch_token(), tokens.fetch_token()]
 
-    assert got == oidc.tokens == hidden
-    assert len(set(got)) == 2
-    payload = got[0].split(".")[1]
+    assert fetched_tokens == oidc.tokens == masked_texts
+    assert len(set(fetched_tokens)) == 2
+    payload = fetched_tokens[0].split(".")[1]
     assert json.loads(base64.urlsafe_b64decode(payload + "=="))["aud"] == "sts.amazonaws.com"
     assert oidc.site.requests[0][0].endswith("?api-version=2.0&audience=sts.amazonaws.com")
 
 
-def test_address_without_a_query_gets_one(oidc, waits):
+def test_audience_is_added_to_an_address_without_a_query(oidc, waits):
     address = oidc.environ["ACTIONS_ID_TOKEN_REQUEST_URL"].partition("?")[0]
     tokens = IdentityTokens(url=address, token="t", mask_secret=print, sleep=waits.append)
     with pytest.raises(GitHubError):
@@ -63,9 +63,7 @@ def test_address_without_a_query_gets_one(oidc, waits):
         pytest.param((200, b'{"value": "a\\n::error::b"}'), id="what is no token"),
     ],
 )
-def test_answer_that_is_lost_or_no_token_is_asked_for_again_a_few_times(
-    oidc, tokens, waits, failure
-):
+def test_request_without_a_valid_token_is_retried_three_times(oidc, tokens, waits, failure):
     oidc.failures = [failure] * 3
     assert tokens.fetch_token() == oidc.tokens[0]
     assert waits == [1, 3, 9]
@@ -79,7 +77,7 @@ def test_answer_that_is_lost_or_no_token_is_asked_for_again_a_few_times(
 
 
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404])
-def test_refusal_is_final_and_names_the_permission(oidc, tokens, waits, status):
+def test_refused_request_is_not_retried_and_names_the_permission(oidc, tokens, waits, status):
     oidc.failures = [(status, f'{{"message": "no, {REQUEST_TOKEN}"}}'.encode())]
     with pytest.raises(GitHubError, match=str(status)) as caught:
         tokens.fetch_token()
@@ -97,27 +95,27 @@ def test_redirect_is_not_followed_with_the_request_token(oidc, tokens):
     assert len(oidc.site.requests) == 1
 
 
-def test_neither_token_is_in_a_message_or_repr(oidc, tokens, closed_port_url, waits, hidden):
+def test_neither_token_is_in_a_message_or_repr(oidc, tokens, closed_port_url, waits, masked_texts):
     secrets = [REQUEST_TOKEN, f"{REQUEST_TOKEN}\n", "tökén"]
-    told = [repr(tokens)]
+    texts = [repr(tokens)]
     for failure in ((403, REQUEST_TOKEN.encode()), (200, make_token()[:-3].encode())):
         oidc.failures = [failure] * 4
         with pytest.raises(GitHubError) as caught:
             tokens.fetch_token()
-        told.append(f"{caught.value.full_message} {caught.value.__cause__}")
+        texts.append(f"{caught.value.full_message} {caught.value.__cause__}")
     for secret in secrets:
-        lost = IdentityTokens(
+        unreachable = IdentityTokens(
             url=closed_port_url, token=secret, mask_secret=print, sleep=waits.append
         )
         with pytest.raises(GitHubError) as caught:
-            lost.fetch_token()
-        told.append(f"{lost!r} {caught.value.full_message} {caught.value.__cause__}")
+            unreachable.fetch_token()
+        texts.append(f"{unreachable!r} {caught.value.full_message} {caught.value.__cause__}")
 
-    assert hidden == []
-    assert not [text for text in told if REQUEST_TOKEN in text or make_token()[:20] in text]
+    assert masked_texts == []
+    assert not [text for text in texts if REQUEST_TOKEN in text or make_token()[:20] in text]
 
 
-def test_password_of_a_netrc_does_not_take_the_tokens_place(oidc, tokens, monkeypatch):
+def test_netrc_password_does_not_replace_the_token(oidc, tokens, monkeypatch):
     Path("netrc").write_text("machine 127.0.0.1 login me password pass\n")
     monkeypatch.setenv("NETRC", "netrc")
     assert netrc.netrc("netrc").authenticators("127.0.0.1")
@@ -127,7 +125,7 @@ def test_password_of_a_netrc_does_not_take_the_tokens_place(oidc, tokens, monkey
 
 @pytest.mark.parametrize("name", ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
 @pytest.mark.parametrize("value", ["", None])
-def test_job_that_may_ask_for_no_token_is_told_the_permission(oidc, name, value):
+def test_job_without_the_permission_is_refused_and_the_hint_names_it(oidc, name, value):
     environ = {**oidc.environ, name: value}
     if value is None:
         del environ[name]

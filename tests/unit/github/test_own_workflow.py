@@ -1,4 +1,4 @@
-"""Whether a run is of ci3's own workflow, by what GitHub says of both."""
+"""Whether a run belongs to ci3's own workflow, by GitHub's data on both."""
 
 import pytest
 
@@ -8,7 +8,7 @@ REPOSITORY = "octo/app"
 FILE = ".github/workflows/cleanup.yml"
 
 
-def own(ref: str, name: str = "cleanup") -> OwnWorkflow:
+def make_workflow(ref: str, name: str = "cleanup") -> OwnWorkflow:
     return OwnWorkflow.from_environ(
         {"GITHUB_RUN_ID": "42", "GITHUB_WORKFLOW_REF": ref, "GITHUB_WORKFLOW": name}
     )
@@ -27,7 +27,7 @@ def own(ref: str, name: str = "cleanup") -> OwnWorkflow:
     ],
 )
 def test_workflow_is_read_from_the_runners_variables(ref, file, repository):
-    workflow = own(ref)
+    workflow = make_workflow(ref)
     assert (workflow.file, workflow.repository) == (file, repository)
     assert (workflow.run_id, workflow.name) == ("42", "cleanup")
 
@@ -52,15 +52,15 @@ def test_workflow_is_read_from_the_runners_variables(ref, file, repository):
     ],
 )
 def test_run_is_compared_by_the_file_of_its_workflow(path, name, creator):
-    workflow = own(f"octo/app/{FILE}@refs/heads/main")
+    workflow = make_workflow(f"octo/app/{FILE}@refs/heads/main")
     assert workflow.find_creator(REPOSITORY, path, name) is creator
 
 
 def test_workflow_of_another_repository_is_not_compared_by_its_file_alone():
-    workflow = own(f"octo/central/{FILE}@refs/heads/main")
+    workflow = make_workflow(f"octo/central/{FILE}@refs/heads/main")
     assert workflow.find_creator(REPOSITORY, FILE, "cleanup") is Creator.UNKNOWN
 
 
-def test_without_a_workflow_nothing_is_known_about_a_run():
+def test_without_a_workflow_the_creator_of_a_run_is_unknown():
     workflow = OwnWorkflow.from_environ({})
     assert workflow.find_creator(REPOSITORY, FILE, "") is Creator.UNKNOWN

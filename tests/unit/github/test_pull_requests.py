@@ -1,10 +1,10 @@
-"""Pull requests by the commit of their head or by number, with answers that GitHub may give."""
+"""Pull requests by the commit of their head or by number."""
 
 import pytest
 
 from ci3.core.live.references import Reference
 from tests.support.github.fake_github import REPOSITORY, FakeGitHub
-from tests.unit.github.comment_requests import failed
+from tests.unit.github.comment_requests import catch_error
 
 HEAD = "f1c0ffee" + "0" * 32
 NEWER_HEAD = "51deb0a7" + "0" * 32
@@ -35,9 +35,9 @@ def test_other_pull_request_with_the_commit_is_not_found(fake, api, commit, chan
 
 
 def test_pull_request_of_a_deleted_fork_is_not_found(fake, api):
-    of_own = {"number": 8, "state": "open", "base": {"repo": {"full_name": REPOSITORY}}}
-    deleted = {**of_own, "head": {"sha": HEAD, "ref": "topic", "repo": None}}
-    fake.fail_next("GET", "/pulls", 200, [deleted])
+    entry = {"number": 8, "state": "open", "base": {"repo": {"full_name": REPOSITORY}}}
+    entry_of_deleted_fork = {**entry, "head": {"sha": HEAD, "ref": "topic", "repo": None}}
+    fake.fail_next("GET", "/pulls", 200, [entry_of_deleted_fork])
 
     assert api.find_pull_requests(HEAD, FORK) == ()
 
@@ -75,11 +75,11 @@ def test_head_of_a_pull_request_is_read(fake, api):
 
 
 def test_missing_pull_request_is_an_error(fake, api):
-    assert "404" in failed(api.read_pull_request, 7).message
+    assert "404" in catch_error(api.read_pull_request, 7).message
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {},
         {"head": None},
@@ -88,7 +88,7 @@ def test_missing_pull_request_is_an_error(fake, api):
         {"head": {"sha": HEAD}},
     ],
 )
-def test_pull_request_in_another_shape_is_an_error(fake, api, answer):
-    fake.fail_next("GET", "/pulls/7", 200, answer)
+def test_pull_request_in_an_unexpected_shape_is_an_error(fake, api, response):
+    fake.fail_next("GET", "/pulls/7", 200, response)
 
-    assert "/pulls/7" in failed(api.read_pull_request, 7).message
+    assert "/pulls/7" in catch_error(api.read_pull_request, 7).message

@@ -1,4 +1,4 @@
-"""The pull request of a run whose event does not have all of it."""
+"""Pull requests that the event of a run contains only in part."""
 
 import pytest
 
@@ -20,8 +20,8 @@ TRIGGER = Reference(commits=(HEAD,), branches=("topic",))
 
 
 def make_run(**fields):
-    empty = {"run_url": "", "api_url": "", "pull_request": None, "references": (MAIN,)}
-    fields = empty | fields
+    defaults = {"run_url": "", "api_url": "", "pull_request": None, "references": (MAIN,)}
+    fields = defaults | fields
     return WorkflowRun(
         repository=REPOSITORY, **{"references_after_close": fields["references"]} | fields
     )
@@ -36,7 +36,7 @@ FORK_RUN = make_run(
 )
 
 
-def test_run_whose_event_has_all_asks_nothing():
+def test_run_with_a_complete_event_causes_no_request():
     assert complete_references(make_run(pull_request=7, head_commit=HEAD), None) == (MAIN,)
 
 
@@ -54,9 +54,9 @@ def test_run_triggered_by_a_fork_keeps_all_its_pull_requests_with_that_head(fake
     fake.content.open_pull_request(8, HEAD, head=FORK)
     fake.content.open_pull_request(9, HEAD, head=FORK)
 
-    *others, last = complete_references(FORK_RUN, api)
+    *first_references, last = complete_references(FORK_RUN, api)
 
-    assert others == [
+    assert first_references == [
         MAIN,
         Reference(commits=(HEAD,), pull_request=8, branches=("topic",)),
     ]
@@ -77,7 +77,7 @@ def test_pull_request_that_cannot_be_read_is_an_error(fake, api, run, status):
         complete_references(run, api)
 
 
-def test_comment_goes_to_the_pull_request_of_the_fork(fake, api):
+def test_comment_is_posted_on_the_oldest_pull_request_of_the_fork(fake, api):
     fake.content.open_pull_request(5, HEAD)
     fake.content.open_pull_request(9, HEAD, head=FORK)
     fake.content.open_pull_request(8, HEAD, head=FORK)
@@ -85,7 +85,7 @@ def test_comment_goes_to_the_pull_request_of_the_fork(fake, api):
     assert find_pull_request(FORK_RUN, api) == 8
 
 
-def test_comment_of_a_fork_without_a_pull_request_goes_nowhere(fake, api):
+def test_run_of_a_fork_without_a_pull_request_has_none_to_comment_on(fake, api):
     fake.content.open_pull_request(5, HEAD)
 
     assert find_pull_request(FORK_RUN, api) is None
@@ -104,13 +104,13 @@ def test_messages_are_the_golden_ones(fake, api):
     assert_messages(__file__, cases.items())
 
 
-def test_targets_with_expire_closed_keep_what_was_read_from_github_too(fake, api):
+def test_targets_with_expire_closed_keep_references_read_from_github(fake, api):
     fake.content.open_pull_request(7, HEAD, branch="topic")
     references = complete_references(COMMENT, api)
     assert select_references_after_close(COMMENT, references) == references
 
 
-def test_targets_with_expire_closed_do_not_keep_the_pull_request_that_is_closed():
+def test_targets_with_expire_closed_do_not_keep_the_closed_pull_request():
     closing = make_run(
         pull_request=7,
         references=(MAIN, Reference(pull_request=7)),

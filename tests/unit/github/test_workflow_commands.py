@@ -18,8 +18,8 @@ ZEROS = "0" * 40
 
 
 @pytest.fixture
-def run_of(tmp_path):
-    """Read the run of an event, whose payload is written first."""
+def read_run(tmp_path):
+    """Return a function that writes the payload of an event and reads its run."""
 
     def read(event, **environ):
         path = tmp_path / "event.json"
@@ -29,7 +29,7 @@ def run_of(tmp_path):
     return read
 
 
-def commits_of(run):
+def list_commits(run):
     return tuple(commit for reference in run.references for commit in reference.commits)
 
 
@@ -41,13 +41,13 @@ def output_path(tmp_path, monkeypatch):
     return path
 
 
-def test_input_is_named_as_in_the_workflow_with_its_hyphens():
+def test_names_of_inputs_have_hyphens_as_in_the_workflow():
     environ = {"INPUT_KEEP-COUNT": "3", "INPUT_BUCKET": " site ", "PATH": "/bin", "INPUTS": "no"}
 
     assert read_inputs(environ) == {"keep-count": "3", "bucket": " site "}
 
 
-def test_input_that_no_setting_has_is_read_too_so_that_it_can_be_refused():
+def test_unknown_input_is_read_so_that_it_can_be_refused():
     assert read_inputs({"INPUT_KEEP_COUNT": "3", "INPUT_": "x"}) == {"keep_count": "3", "": "x"}
 
 
@@ -92,24 +92,20 @@ def test_input_that_no_setting_has_is_read_too_so_that_it_can_be_refused():
         pytest.param(["no", "object"], (MERGE,), None, id="no object at all"),
     ],
 )
-def test_commits_and_pull_request_are_those_that_the_event_is_about(
-    run_of, event, commits, pull_request
-):
-    run = run_of(event)
+def test_commits_and_pull_request_are_those_of_the_event(read_run, event, commits, pull_request):
+    run = read_run(event)
 
-    assert commits_of(run) == commits
+    assert list_commits(run) == commits
     assert run.pull_request == pull_request
 
 
 @pytest.mark.parametrize("sha", ["", ZEROS, "0000000", "abc", "not-a-commit", "a" * 65])
-def test_what_is_no_commit_pins_nothing(run_of, sha):
-    assert run_of({"after": sha}, GITHUB_SHA=sha).references == ()
+def test_invalid_commit_is_no_reference(read_run, sha):
+    assert read_run({"after": sha}, GITHUB_SHA=sha).references == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", None])
-def test_payload_that_cannot_be_read_is_refused_because_its_commit_would_go_unprotected(
-    tmp_path, content
-):
+def test_payload_that_cannot_be_read_is_refused(tmp_path, content):
     path = tmp_path / "event.json"
     if content is not None:
         path.write_bytes(content)
@@ -121,21 +117,21 @@ def test_payload_that_cannot_be_read_is_refused_because_its_commit_would_go_unpr
     assert "GITHUB_EVENT_PATH" in caught.value.hint
 
 
-def test_run_without_a_payload_is_about_its_own_commit():
-    assert commits_of(read_workflow_run({"GITHUB_SHA": MERGE})) == (MERGE,)
+def test_run_without_a_payload_has_its_own_commit():
+    assert list_commits(read_workflow_run({"GITHUB_SHA": MERGE})) == (MERGE,)
 
 
-def test_run_is_linked_on_its_own_server(run_of):
+def test_run_url_is_on_the_server_of_the_run(read_run):
     environ = {
         "GITHUB_SERVER_URL": "https://ghes.test",
         "GITHUB_REPOSITORY": "acme/storefront",
         "GITHUB_RUN_ID": "42",
     }
-    assert run_of({}, **environ).run_url == "https://ghes.test/acme/storefront/actions/runs/42"
-    assert run_of({}, **environ | {"GITHUB_RUN_ID": ""}).run_url == ""
+    assert read_run({}, **environ).run_url == "https://ghes.test/acme/storefront/actions/runs/42"
+    assert read_run({}, **environ | {"GITHUB_RUN_ID": ""}).run_url == ""
 
 
-HOSTILE = [
+COMMAND_TEXTS = [
     "::error::x",
     "::set-output name=outcome::applied",
     "   ::error::x",
@@ -152,33 +148,33 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_text_is_no_command_once_it_is_neutral(text):
-    assert parse_commands(text), "this test is of no use"
+@pytest.mark.parametrize("text", COMMAND_TEXTS)
+def test_escaped_text_is_no_command(text):
+    assert parse_commands(text), "the text is not a command"
     assert parse_commands(escape_commands(text)) == []
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_neutral_text_differs_in_nothing_that_can_be_seen(text):
+@pytest.mark.parametrize("text", COMMAND_TEXTS)
+def test_escaped_text_looks_the_same(text):
     assert escape_commands(text).replace("\u200b", "") == text
 
 
 @pytest.mark.parametrize(
     "text", ["s3://a-site/x::y", "std::string", "# [a]", "12:30", "", "a:", "#"]
 )
-def test_text_that_is_no_command_stays_as_it_is(text):
+def test_text_that_is_no_command_is_not_changed(text):
     assert escape_commands(text) == text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("flushes", [False, True])
-def test_stream_is_neutral_however_its_lines_are_cut_into_writes(text, flushes):
-    for cut in range(len(text) + 1):
+@pytest.mark.parametrize("text", COMMAND_TEXTS)
+@pytest.mark.parametrize("should_flush", [False, True])
+def test_stream_escapes_lines_that_are_split_between_writes(text, should_flush):
+    for position in range(len(text) + 1):
         log = io.StringIO()
         stream = EscapedStream(log)
-        for part in ("first\n", text[:cut], text[cut:], "\nlast"):
+        for part in ("first\n", text[:position], text[position:], "\nlast"):
             assert stream.write(part) == len(part)
-            if flushes:
+            if should_flush:
                 stream.flush()
         stream.flush()
 
@@ -186,7 +182,7 @@ def test_stream_is_neutral_however_its_lines_are_cut_into_writes(text, flushes):
         assert log.getvalue().replace("\u200b", "") == f"first\n{text}\nlast"
 
 
-def test_unfinished_line_is_written_by_a_flush_alone():
+def test_unfinished_line_is_written_only_by_a_flush():
     log = io.StringIO()
     stream = EscapedStream(log)
     stream.write("whole\nunfin")
@@ -200,14 +196,14 @@ def test_unfinished_line_is_written_by_a_flush_alone():
     ("method", "name"),
     [("add_notice", "notice"), ("add_warning", "warning"), ("add_error", "error")],
 )
-def test_annotation_is_one_command_whatever_it_says(capsys, method, name):
+def test_annotation_is_one_command_for_any_text(capsys, method, name):
     message = "100% of a\r\n::error::b, c: d\n##[warning]e"
     getattr(Runner(""), method)(message)
 
     assert parse_commands(capsys.readouterr().out) == [(name, message)]
 
 
-def test_annotation_stays_under_what_the_runner_would_cut(capsys):
+def test_long_annotation_is_shortened_below_the_limit_of_the_runner(capsys):
     Runner("").add_warning("x" * 10_000)
 
     ((_, message),) = parse_commands(capsys.readouterr().out)
@@ -219,22 +215,20 @@ def test_annotation_stays_under_what_the_runner_would_cut(capsys):
     ("method", "name"),
     [("add_notice", "notice"), ("add_warning", "warning"), ("add_error", "error")],
 )
-def test_annotations_beyond_what_github_shows_stand_in_the_log_and_are_counted(
-    capsys, method, name
-):
+def test_annotations_over_githubs_limit_are_logged_and_counted(capsys, method, name):
     runner = Runner("")
     for number in range(25):
         getattr(runner, method)(f"number {number} ##[error]\n::error::x")
     runner.report_omitted_annotations()
 
     log = capsys.readouterr().out
-    lines = [message for found, message in parse_commands(log) if found == name]
+    lines = [message for command, message in parse_commands(log) if command == name]
     assert len(parse_commands(log)) == len(lines) == 10
     assert numbers_in(lines[-1]) == [16]
     assert "number 24" in log
 
 
-def test_annotation_writes_out_no_property_that_it_has_not(capsys):
+def test_annotation_has_only_a_title_property(capsys):
     runner = Runner("")
     runner.add_notice("a,b:100%")
     runner.add_warning("two\nlines")
@@ -247,10 +241,10 @@ def test_annotation_writes_out_no_property_that_it_has_not(capsys):
     ]
 
 
-def test_annotations_that_github_shows_are_not_counted(capsys):
+def test_annotations_within_githubs_limit_are_not_counted(capsys):
     runner = Runner("")
-    for kind in (runner.add_warning, runner.add_error) * 9:
-        kind("told")
+    for add_annotation in (runner.add_warning, runner.add_error) * 9:
+        add_annotation("told")
     runner.report_omitted_annotations()
 
     assert len(parse_commands(capsys.readouterr().out)) == 18
@@ -261,15 +255,15 @@ def test_title_of_a_group_is_one_command(capsys):
     runner.begin_group("Plan\n::error::x ##[error]y")
     runner.end_group()
 
-    found = parse_commands(capsys.readouterr().out)
-    assert [name for name, _ in found] == ["group", "endgroup"]
+    commands = parse_commands(capsys.readouterr().out)
+    assert [name for name, _ in commands] == ["group", "endgroup"]
 
 
 @pytest.mark.parametrize(
     "value",
     ["", "plain", "two\nlines", "a=b", "x<<EOF\ny\nEOF", "outcome=applied\n", "é 😀", " spaced "],
 )
-def test_output_arrives_as_it_was_set_whatever_is_in_it(output_path, value):
+def test_output_is_written_unchanged_for_any_value(output_path, value):
     runner = Runner("")
     runner.set_output("journal-file", value)
     runner.set_output("objects-deleted", 3)
@@ -277,22 +271,20 @@ def test_output_arrives_as_it_was_set_whatever_is_in_it(output_path, value):
     assert read_outputs(output_path.read_text()) == {"journal-file": value, "objects-deleted": "3"}
 
 
-def test_output_that_is_no_unicode_is_escaped(output_path):
+def test_output_with_a_surrogate_is_escaped(output_path):
     Runner("").set_output("plan-file", "plan-\udcff.json")
 
     assert read_outputs(output_path.read_text()) == {"plan-file": "plan-\\udcff.json"}
 
 
-def test_outputs_are_not_set_by_the_retired_command(capsys):
+def test_outputs_are_not_set_by_the_deprecated_command(capsys):
     Runner("").set_output("outcome", "applied")
 
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", ["", "gone/output"])
-def test_outputs_and_summary_that_cannot_be_written_are_one_warning(
-    tmp_path, monkeypatch, capsys, name
-):
+def test_unwritable_outputs_and_summary_cause_one_warning(tmp_path, monkeypatch, capsys, name):
     path = str(tmp_path / name)
     monkeypatch.setenv("GITHUB_OUTPUT", path)
     runner = Runner(path)
@@ -305,7 +297,7 @@ def test_outputs_and_summary_that_cannot_be_written_are_one_warning(
     assert message
 
 
-def test_summary_is_added_to_what_stands_there(tmp_path):
+def test_summary_is_appended(tmp_path):
     path = tmp_path / "summary"
     path.write_text("before\n")
     Runner(str(path)).write_summary("after \udcff\n")
@@ -313,11 +305,11 @@ def test_summary_is_added_to_what_stands_there(tmp_path):
     assert path.read_text() == "before\nafter \\udcff\n"
 
 
-def test_summary_stays_under_the_size_that_the_runner_drops():
+def test_summary_limit_is_at_most_the_limit_of_the_runner():
     assert SUMMARY_LIMIT_BYTES <= 1_048_576
 
 
-def test_secret_is_masked_and_nothing_else_is_said_of_it(capsys):
+def test_secret_is_masked_once_and_not_shown_elsewhere(capsys):
     runner = Runner("")
     runner.mask_secret("a-secret")
     runner.mask_secret("a-secret")

@@ -1,4 +1,4 @@
-"""What ci3 makes of each event's payload: GitHub's own examples, cut by `cut_events.py`."""
+"""The run that ci3 reads from GitHub's example payloads, which `cut_events.py` shortened."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from tests.support.github.cut_events import PACKAGE, SLICE, VERSION
 
 EXAMPLES: Final = json.loads(SLICE.read_text(encoding="utf-8"))
 RUN_SHA: Final = "a" * 40
-"""What GITHUB_SHA names: a merge commit, or the default branch's head."""
+"""The value of GITHUB_SHA: a merge commit or the head of the default branch."""
 
 PULL_REQUEST_HEAD: Final = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 PULL_REQUEST_BASE: Final = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
@@ -23,8 +23,8 @@ DEPLOYED: Final = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
 
 
 @pytest.fixture
-def run_of(tmp_path):
-    """Read the run of one of GitHub's examples; `event` stands for another of the same payload."""
+def read_run(tmp_path):
+    """Return a function that reads the run of an example, or of an `event` with its payload."""
 
     def read(example, *, event="", sha=RUN_SHA, ref="", change=lambda _: None):
         payload = copy.deepcopy(EXAMPLES["events"][example]) if example else {}
@@ -44,20 +44,20 @@ def run_of(tmp_path):
     return read
 
 
-def commits_of(run):
+def list_commits(run):
     return tuple(commit for reference in run.references for commit in reference.commits)
 
 
-def from_fork(payload):
+def use_fork(payload):
     payload["pull_request"]["head"]["repo"]["full_name"] = "somebody/Hello-World"
     payload["pull_request"]["head"]["repo"]["fork"] = True
 
 
-def from_deleted_fork(payload):
+def use_deleted_fork(payload):
     payload["pull_request"]["head"]["repo"] = None
 
 
-def from_dependabot(payload):
+def use_dependabot(payload):
     payload["pull_request"]["user"] = {"login": "dependabot[bot]", "type": "Bot"}
     payload["sender"] = payload["pull_request"]["user"]
 
@@ -68,44 +68,44 @@ def test_examples_are_of_the_version_that_the_script_names():
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
 @pytest.mark.parametrize("action", ["opened", "synchronize", "closed"])
-@pytest.mark.parametrize("change", [lambda _: None, from_fork, from_deleted_fork, from_dependabot])
-def test_pull_request_is_its_own_and_pins_its_head_beside_the_runs_commit(
-    *, run_of, event, action, change
+@pytest.mark.parametrize("change", [lambda _: None, use_fork, use_deleted_fork, use_dependabot])
+def test_pull_request_event_has_its_number_and_pins_its_head_and_the_runs_commit(
+    *, read_run, event, action, change
 ):
-    run = run_of(f"pull_request {action}", event=event, change=change)
+    run = read_run(f"pull_request {action}", event=event, change=change)
 
     assert run.pull_request == 2
-    assert commits_of(run) == (RUN_SHA, PULL_REQUEST_HEAD)
+    assert list_commits(run) == (RUN_SHA, PULL_REQUEST_HEAD)
     assert run.base_commit == PULL_REQUEST_BASE
     assert run.head_commit == ""
 
 
-def test_push_to_a_branch_pins_its_head_which_may_be_that_of_a_pull_request(run_of):
-    run = run_of("push refs/heads/master", sha=PUSHED)
+def test_push_to_a_branch_pins_its_head_and_may_be_of_a_pull_request(read_run):
+    run = read_run("push refs/heads/master", sha=PUSHED)
 
-    assert (commits_of(run), run.pull_request, run.head_commit) == ((PUSHED,), None, PUSHED)
+    assert (list_commits(run), run.pull_request, run.head_commit) == ((PUSHED,), None, PUSHED)
 
 
-def test_push_of_a_tag_pins_its_commit_and_has_no_pull_request(run_of):
-    run = run_of("push refs/tags/simple-tag", sha=PUSHED)
+def test_push_of_a_tag_pins_its_commit_and_has_no_pull_request(read_run):
+    run = read_run("push refs/tags/simple-tag", sha=PUSHED)
 
-    assert (commits_of(run), run.pull_request, run.head_commit) == ((PUSHED,), None, "")
+    assert (list_commits(run), run.pull_request, run.head_commit) == ((PUSHED,), None, "")
 
 
 MERGE_GROUP = "merge_group checks_requested"
 
 
 @pytest.mark.parametrize("ref", ["refs/tags/simple-tag", "refs/heads/gone"])
-def test_deleted_branch_or_tag_pins_the_runs_commit_alone(run_of, ref):
-    run = run_of("push deleted", change=lambda payload: payload.update(ref=ref))
+def test_deleted_branch_or_tag_pins_only_the_runs_commit(read_run, ref):
+    run = read_run("push deleted", change=lambda payload: payload.update(ref=ref))
 
-    assert (commits_of(run), run.pull_request, run.head_commit) == ((RUN_SHA,), None, "")
+    assert (list_commits(run), run.pull_request, run.head_commit) == ((RUN_SHA,), None, "")
 
 
-def test_merge_queue_has_the_pull_request_of_its_branch(run_of):
-    run = run_of("merge_group checks_requested", sha=QUEUED)
+def test_merge_queue_has_the_pull_request_of_its_branch(read_run):
+    run = read_run("merge_group checks_requested", sha=QUEUED)
 
-    assert (commits_of(run), run.pull_request, run.head_commit) == ((QUEUED,), 104, "")
+    assert (list_commits(run), run.pull_request, run.head_commit) == ((QUEUED,), 104, "")
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_merge_queue_has_the_pull_request_of_its_branch(run_of):
         104,
     ],
 )
-def test_branch_that_is_none_of_a_merge_queues_names_no_pull_request(run_of, head_ref):
+def test_branch_outside_a_merge_queue_has_no_pull_request(read_run, head_ref):
     def change(payload):
         payload["merge_group"]["head_ref"] = head_ref
 
-    assert run_of(MERGE_GROUP, change=change).pull_request is None
+    assert read_run(MERGE_GROUP, change=change).pull_request is None
 
 
 @pytest.mark.parametrize(
@@ -136,20 +136,20 @@ def test_branch_that_is_none_of_a_merge_queues_names_no_pull_request(run_of, hea
         ("workflow_run completed", (RUN_SHA, "5779607b49aab1200488439f02372c57b4f75444")),
     ],
 )
-def test_event_without_a_pull_request_pins_what_it_is_about(run_of, example, commits):
-    run = run_of(example)
+def test_event_without_a_pull_request_pins_its_commits(read_run, example, commits):
+    run = read_run(example)
 
-    assert (commits_of(run), run.pull_request, run.head_commit) == (commits, None, "")
+    assert (list_commits(run), run.pull_request, run.head_commit) == (commits, None, "")
 
 
 WORKFLOW_RUN_HEAD: Final = "5779607b49aab1200488439f02372c57b4f75444"
 
 
-def queue(payload):
+def set_queue_branch(payload):
     payload["merge_group"]["head_ref"] = f"refs/heads/gh-readonly-queue/main/pr-104-{QUEUED}"
 
 
-def list_pull_requests(payload):
+def add_pull_requests(payload):
     payload["workflow_run"]["head_branch"] = "topic"
     payload["workflow_run"]["pull_requests"] = [
         {"number": number, "head": {"sha": WORKFLOW_RUN_HEAD}} for number in (5, 6)
@@ -170,7 +170,7 @@ def list_pull_requests(payload):
         pytest.param(
             "pull_request opened",
             "refs/heads/master",
-            from_fork,
+            use_fork,
             [Reference(commits=(RUN_SHA,), branches=("master",)),
              Reference(commits=(PULL_REQUEST_HEAD,), pull_request=2, branches=("changes",))],
             id="pull_request_target: the base branch by itself",
@@ -200,7 +200,7 @@ def list_pull_requests(payload):
         pytest.param(
             "merge_group checks_requested",
             "",
-            queue,
+            set_queue_branch,
             [Reference(commits=(RUN_SHA,)),
              Reference(commits=(QUEUED,), pull_request=104,
                        branches=(f"gh-readonly-queue/main/pr-104-{QUEUED}",))],
@@ -209,7 +209,7 @@ def list_pull_requests(payload):
         pytest.param(
             "workflow_run completed",
             "refs/heads/main",
-            list_pull_requests,
+            add_pull_requests,
             [Reference(commits=(RUN_SHA,), branches=("main",)),
              Reference(commits=(WORKFLOW_RUN_HEAD,), pull_request=5, branches=("topic",)),
              Reference(commits=(WORKFLOW_RUN_HEAD,), pull_request=6)],
@@ -225,18 +225,16 @@ def list_pull_requests(payload):
         ),
     ],
 )  # fmt: skip
-def test_run_keeps_the_commits_branches_and_pull_requests_that_it_is_about(
-    run_of, example, ref, change, expected
-):
-    assert [*run_of(example, ref=ref, change=change).references] == expected
+def test_run_has_the_references_of_its_event(read_run, example, ref, change, expected):
+    assert [*read_run(example, ref=ref, change=change).references] == expected
 
 
 @pytest.mark.parametrize("pull_requests", [None, {}, [5], [{"number": "5"}], [{}], ["x"]])
-def test_list_of_pull_requests_in_another_shape_names_none(run_of, pull_requests):
+def test_pull_requests_in_an_unexpected_shape_are_ignored(read_run, pull_requests):
     def change(payload):
         payload["workflow_run"]["pull_requests"] = pull_requests
 
-    references = run_of("workflow_run completed", change=change).references
+    references = read_run("workflow_run completed", change=change).references
 
     assert [reference.pull_request for reference in references] == [None, None]
 
@@ -245,8 +243,8 @@ TRIGGER_ID: Final = 396980812
 """The repository of the run that triggered GitHub's example."""
 
 
-def trigger(event, *, base=TRIGGER_ID, head=TRIGGER_ID, sha=WORKFLOW_RUN_HEAD, numbers=(6, 5)):
-    """Return a change to an example: its trigger's event, and the pull requests it lists."""
+def set_trigger(event, *, base=TRIGGER_ID, head=TRIGGER_ID, sha=WORKFLOW_RUN_HEAD, numbers=(6, 5)):
+    """Return a change to an example: the event of its trigger, and the listed pull requests."""
 
     def change(payload):
         payload["repository"]["id"] = TRIGGER_ID
@@ -264,52 +262,52 @@ def trigger(event, *, base=TRIGGER_ID, head=TRIGGER_ID, sha=WORKFLOW_RUN_HEAD, n
 
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "push"])
-def test_workflow_run_has_the_oldest_pull_request_of_its_trigger(run_of, event):
-    run = run_of("workflow_run completed", change=trigger(event))
+def test_workflow_run_has_the_oldest_pull_request_of_its_trigger(read_run, event):
+    run = read_run("workflow_run completed", change=set_trigger(event))
 
     assert (run.pull_request, run.lookup) == (5, Lookup.NONE)
 
 
 @pytest.mark.parametrize(
-    "other",
+    "changes",
     [{"base": 1}, {"head": 1}, {"sha": PUSHED}, {"base": None, "head": None}, {"numbers": ["5"]}],
     ids=["into another repository", "from another", "newer head", "no repository", "no number"],
 )
-def test_workflow_run_comments_on_no_other_pull_request_that_is_listed(run_of, other):
-    run = run_of("workflow_run completed", change=trigger("pull_request", **other))
+def test_workflow_run_ignores_listed_pull_requests_of_other_heads(read_run, changes):
+    run = read_run("workflow_run completed", change=set_trigger("pull_request", **changes))
 
     assert (run.pull_request, run.lookup) == (None, Lookup.NUMBER)
     assert (run.head_commit, run.head_repository) == (WORKFLOW_RUN_HEAD, "octo-org/octo-repo")
 
 
-def test_workflow_run_without_repositories_lists_no_pull_request(run_of):
+def test_workflow_run_without_repositories_has_no_pull_request(read_run):
     def change(payload):
-        trigger("pull_request", base=None, head=None)(payload)
+        set_trigger("pull_request", base=None, head=None)(payload)
         payload["repository"] = payload["workflow_run"]["head_repository"] = None
 
-    run = run_of("workflow_run completed", change=change)
+    run = read_run("workflow_run completed", change=change)
 
     assert (run.pull_request, run.head_commit, run.lookup) == (None, "", Lookup.NONE)
 
 
-def test_workflow_run_after_a_push_looks_for_a_pull_request_to_comment_on_only(run_of):
-    run = run_of("workflow_run completed", change=trigger("push", numbers=()))
+def test_workflow_run_after_a_push_has_a_head_and_no_lookup(read_run):
+    run = read_run("workflow_run completed", change=set_trigger("push", numbers=()))
 
     assert (run.head_commit, run.lookup) == (WORKFLOW_RUN_HEAD, Lookup.NONE)
 
 
 @pytest.mark.parametrize("event", ["schedule", "workflow_dispatch", "issue_comment", None])
-def test_workflow_run_after_another_event_has_no_pull_request_to_look_for(run_of, event):
-    run = run_of("workflow_run completed", change=trigger(event, numbers=()))
+def test_workflow_run_after_another_event_has_no_head_and_no_lookup(read_run, event):
+    run = read_run("workflow_run completed", change=set_trigger(event, numbers=()))
 
     assert (run.head_commit, run.head_repository, run.lookup) == ("", "", Lookup.NONE)
 
 
-def test_comment_on_a_pull_request_has_its_number_and_no_head(run_of):
+def test_comment_on_a_pull_request_has_its_number_and_no_head(read_run):
     def change(payload):
         payload["issue"]["pull_request"] = {"merged_at": None}
 
-    run = run_of("issue_comment created", ref="refs/heads/main", change=change)
+    run = read_run("issue_comment created", ref="refs/heads/main", change=change)
 
     assert (run.pull_request, run.lookup) == (1, Lookup.HEAD)
     assert run.references == (
@@ -318,26 +316,26 @@ def test_comment_on_a_pull_request_has_its_number_and_no_head(run_of):
     )
 
 
-def test_comment_on_an_issue_has_no_pull_request(run_of):
-    run = run_of("issue_comment created")
+def test_comment_on_an_issue_has_no_pull_request(read_run):
+    run = read_run("issue_comment created")
 
     assert (run.pull_request, run.lookup) == (None, Lookup.NONE)
 
 
-def test_schedule_has_hardly_any_payload_and_pins_the_runs_commit(run_of):
-    run = run_of("", event="schedule")
+def test_schedule_pins_the_runs_commit(read_run):
+    run = read_run("", event="schedule")
 
-    assert (commits_of(run), run.pull_request, run.head_commit) == ((RUN_SHA,), None, "")
+    assert (list_commits(run), run.pull_request, run.head_commit) == ((RUN_SHA,), None, "")
 
 
-def test_commits_are_shown_where_this_github_is(run_of):
-    run = run_of("push refs/heads/master")
+def test_commit_url_is_on_the_server_of_the_run(read_run):
+    run = read_run("push refs/heads/master")
 
     assert run.commit_url == "https://ghes.test/Codertocat/Hello-World/commit/"
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {"GITHUB_SERVER_URL": ""},
         {"GITHUB_REPOSITORY": ""},
@@ -345,8 +343,8 @@ def test_commits_are_shown_where_this_github_is(run_of):
         {"GITHUB_SERVER_URL": "javascript:alert(1)"},
     ],
 )
-def test_address_that_is_none_links_nothing(changed):
-    environ = {"GITHUB_SERVER_URL": "https://ghes.test", "GITHUB_REPOSITORY": "a/b"} | changed
+def test_invalid_address_gives_no_commit_url(changes):
+    environ = {"GITHUB_SERVER_URL": "https://ghes.test", "GITHUB_REPOSITORY": "a/b"} | changes
 
     assert read_workflow_run(environ).commit_url == ""
 
@@ -360,7 +358,7 @@ NAMES: Final = (
 )  # fmt: skip
 
 
-def merged(payload):
+def set_merged(payload):
     payload["pull_request"]["merged"] = True
 
 
@@ -368,21 +366,21 @@ def merged(payload):
     ("event", "ref", "change", "expected"),
     [
         pytest.param("", "refs/pull/2/merge", lambda _: None, set(), id="not merged"),
-        pytest.param("", "refs/heads/main", merged, {MAIN_COMMIT}, id="merged"),
-        pytest.param("", "refs/pull/2/merge", merged, {Reference(commits=(RUN_SHA,))},
+        pytest.param("", "refs/heads/main", set_merged, {MAIN_COMMIT}, id="merged"),
+        pytest.param("", "refs/pull/2/merge", set_merged, {Reference(commits=(RUN_SHA,))},
                      id="merged, with the ref of the pull request"),
         pytest.param("pull_request_target", "refs/heads/main", lambda _: None, {MAIN_COMMIT},
                      id="target"),
     ],
 )  # fmt: skip
-def test_pull_request_that_is_closed_keeps_everything_but_its_previews(
-    run_of, event, ref, change, expected
+def test_closed_pull_request_keeps_everything_except_its_previews(
+    read_run, event, ref, change, expected
 ):
-    run = run_of("pull_request closed", event=event, ref=ref, change=change)
+    run = read_run("pull_request closed", event=event, ref=ref, change=change)
 
     assert {item for item in run.references_after_close if not item.is_closed} == expected
     assert any(reference.pull_request == 2 for reference in run.references)
-    assert PULL_REQUEST_HEAD in commits_of(run)
+    assert PULL_REQUEST_HEAD in list_commits(run)
     pins = pin_run(run.references_after_close)
     pinned = {name for name in NAMES if any(pin.matches(name) for pin in pins)}
     assert pinned == {PULL_REQUEST_HEAD, "2", f"pr-3-{PULL_REQUEST_HEAD}"}
@@ -395,6 +393,6 @@ def test_pull_request_that_is_closed_keeps_everything_but_its_previews(
         ("pull_request closed", "pull_request_review"),
     ],
 )
-def test_after_every_other_event_all_references_are_left(run_of, example, event):
-    run = run_of(example, event=event, ref="refs/heads/main")
+def test_other_events_keep_all_references_after_close(read_run, example, event):
+    run = read_run(example, event=event, ref="refs/heads/main")
     assert run.references_after_close == run.references
