@@ -1,4 +1,4 @@
-"""Words of table cells that browsers may break, so that tables fit into a comment on a phone."""
+"""Break points in long words of table cells, so that tables fit into a comment on a phone."""
 
 import html
 import re
@@ -14,7 +14,7 @@ from tests.unit.report.golden import GOLDENS
 
 COLUMNS = 3
 LONGEST_WORD = 15
-"""Characters of a word with the marks after it. Three such words fit into 375 pixels."""
+"""The maximum length of a word with its punctuation; three such words fit into 375 pixels."""
 
 BROKEN = {
     "the newest": "the newest",
@@ -49,7 +49,7 @@ def _find_text(markdown):
     return html.unescape(re.sub(r"<.*?>|`", "", markdown))
 
 
-def table_rows(markdown):
+def split_tables(markdown):
     """Return the words of each cell, by table and row, as GitHub breaks them."""
     rendered = cmarkgfm.github_flavored_markdown_to_html(markdown, Options.CMARK_OPT_UNSAFE)
     for table in re.findall(r"<table>(.*?)</table>", rendered, re.DOTALL):
@@ -72,7 +72,7 @@ REPORTS = {
 
 @pytest.mark.parametrize("path", REPORTS.values(), ids=REPORTS)
 def test_tables_of_reports_are_narrow(path):
-    for rows in table_rows(path.read_text(encoding="utf-8")):
+    for rows in split_tables(path.read_text(encoding="utf-8")):
         assert max(map(len, rows)) <= COLUMNS
         words = [word for row in rows for cell in row for word in cell]
         assert [word for word in words if len(word) > LONGEST_WORD] == []

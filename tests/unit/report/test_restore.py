@@ -23,25 +23,25 @@ from ci3.report.restore import (
 from tests.support.builders import target
 from tests.support.messages import numbers_in
 from tests.unit.report.golden import assert_golden
-from tests.unit.report.plan.test_terminal import printed
+from tests.unit.report.plan.test_terminal import print_report
 
 HOSTILE = "a|b`c\x1b[31m\u202e@me #1 [x](http://y)"
 
 
-def skips(reason: SkipReason, *keys: str) -> tuple:
+def make_skips(reason: SkipReason, *keys: str) -> tuple:
     return tuple(SkipObject(key=key, size_bytes=1000, reason=reason) for key in keys)
 
 
 SKIPPED = summarize_skips(
     (
-        *skips(SkipReason.VERSION_GONE, *(f"old-1/{number}" for number in range(5))),
-        *skips(SkipReason.NEWER_VERSION, f"old-1/{HOSTILE}"),
-        *skips(SkipReason.ALREADY_THERE, "old-1/there"),
+        *make_skips(SkipReason.VERSION_GONE, *(f"old-1/{number}" for number in range(5))),
+        *make_skips(SkipReason.NEWER_VERSION, f"old-1/{HOSTILE}"),
+        *make_skips(SkipReason.ALREADY_THERE, "old-1/there"),
     )
 )
 
 
-def plan(*deployments: DeploymentRestorePlan) -> RestorePlan:
+def make_plan(*deployments: DeploymentRestorePlan) -> RestorePlan:
     return RestorePlan(
         target=target(Versioning.ENABLED),
         source_label="the run 20261123T100000Z-1a2b3c4d of 2026-11-23 10:00 UTC",
@@ -51,17 +51,17 @@ def plan(*deployments: DeploymentRestorePlan) -> RestorePlan:
     )
 
 
-USUAL = plan(
+USUAL = make_plan(
     DeploymentRestorePlan(name="old-1", object_count=3, size_bytes=3000, skipped=SKIPPED),
     DeploymentRestorePlan(name="old-2", object_count=1200, size_bytes=5_000_000),
 )
-NOTHING = plan(DeploymentRestorePlan(name="old-1", object_count=0, size_bytes=0))
-REFUSED = plan(
+NOTHING = make_plan(DeploymentRestorePlan(name="old-1", object_count=0, size_bytes=0))
+REFUSED = make_plan(
     DeploymentRestorePlan(
         name="old-1",
         object_count=0,
         size_bytes=0,
-        skipped=summarize_skips(skips(SkipReason.NO_VERSIONS, "old-1/a", "old-1/b")),
+        skipped=summarize_skips(make_skips(SkipReason.NO_VERSIONS, "old-1/a", "old-1/b")),
     )
 )
 RESTORED = RestoreResult(
@@ -83,26 +83,26 @@ RESTORED = RestoreResult(
     ),
     stop_reason="it was interrupted",
 )
-ROOMY = RenderContext(budget_bytes=100_000)
+LARGE_CONTEXT = RenderContext(budget_bytes=100_000)
 GOLDENS = {
-    "undo-plan.txt": lambda: printed(show_restore_plan, USUAL),
-    "undo-nothing.txt": lambda: printed(show_restore_plan, NOTHING),
-    "undo-refused.txt": lambda: printed(show_restore_plan, REFUSED),
-    "undo-restored.txt": lambda: printed(show_restored, RESTORED),
-    "undo-plan.md": lambda: render_restore_markdown(USUAL, None, ROOMY),
-    "undo-restored.md": lambda: render_restore_markdown(USUAL, RESTORED, ROOMY),
+    "undo-plan.txt": lambda: print_report(show_restore_plan, USUAL),
+    "undo-nothing.txt": lambda: print_report(show_restore_plan, NOTHING),
+    "undo-refused.txt": lambda: print_report(show_restore_plan, REFUSED),
+    "undo-restored.txt": lambda: print_report(show_restored, RESTORED),
+    "undo-plan.md": lambda: render_restore_markdown(USUAL, None, LARGE_CONTEXT),
+    "undo-restored.md": lambda: render_restore_markdown(USUAL, RESTORED, LARGE_CONTEXT),
     "undo-plan.json": lambda: render_restore_json(USUAL),
     "undo-restored.json": lambda: render_restore_json(USUAL, RESTORED),
 }
 
 
 @pytest.mark.parametrize("name", GOLDENS)
-def test_an_undo_reads_as_its_golden(name):
+def test_restore_report_equals_its_golden(name):
     assert_golden(name, GOLDENS[name]())
 
 
 @pytest.mark.parametrize(
-    ("one", "restored", "outcome"),
+    ("plan", "result", "outcome"),
     [
         (USUAL, None, "planned"),
         (NOTHING, None, "nothing-to-restore"),
@@ -111,40 +111,43 @@ def test_an_undo_reads_as_its_golden(name):
         (USUAL, RestoreResult(deployments=()), "restored"),
     ],
 )
-def test_json_tells_the_outcome(one, restored, outcome):
-    assert json.loads(render_restore_json(one, restored))["outcome"] == outcome
+def test_json_has_the_outcome(plan, result, outcome):
+    assert json.loads(render_restore_json(plan, result))["outcome"] == outcome
 
 
 def test_no_control_character_of_a_key_reaches_a_terminal():
-    text = printed(show_restore_plan, USUAL, is_terminal=True)
+    text = print_report(show_restore_plan, USUAL, is_terminal=True)
     assert "\x1b[31m\u202e" not in text
     assert "\\u202e" in text
 
 
-def test_markdown_of_many_deployments_keeps_within_its_budget():
-    many = plan(
-        *(DeploymentRestorePlan(name=f"d{n}", object_count=1, size_bytes=1) for n in range(5000))
+def test_markdown_of_many_deployments_is_within_its_budget():
+    plan = make_plan(
+        *(
+            DeploymentRestorePlan(name=f"d{number}", object_count=1, size_bytes=1)
+            for number in range(5000)
+        )
     )
-    text = render_restore_markdown(many, None, RenderContext(budget_bytes=20_000))
+    text = render_restore_markdown(plan, None, RenderContext(budget_bytes=20_000))
     assert len(text.encode()) <= 20_000
     assert 5000 - len(re.findall(r"\bd\d+\b", text)) in numbers_in(text)
 
 
-def test_what_is_left_as_it_is_never_takes_more_room_than_there_is():
+def test_markdown_of_many_skipped_objects_is_within_its_budget():
     keys = tuple(f"{'@#|' * 300}{number}" for number in range(3))
-    left = [
+    deployments = [
         DeploymentRestorePlan(
             name=f"{'|' * 300}{number}",
             object_count=1,
             size_bytes=1,
-            skipped=summarize_skips(skips(SkipReason.NEWER_VERSION, *keys)),
+            skipped=summarize_skips(make_skips(SkipReason.NEWER_VERSION, *keys)),
         )
         for number in range(60)
     ]
-    place = RenderContext(budget_bytes=65_000)
+    context = RenderContext(budget_bytes=65_000)
 
-    shown = render_restore_markdown(plan(*left), None, place)
+    markdown = render_restore_markdown(make_plan(*deployments), None, context)
 
-    assert len(shown.encode()) <= place.budget_bytes
-    assert "more" in shown
-    assert shown.count("<details") == shown.count("</details>") == 1
+    assert len(markdown.encode()) <= context.budget_bytes
+    assert "more" in markdown
+    assert markdown.count("<details") == markdown.count("</details>") == 1

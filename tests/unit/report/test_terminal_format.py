@@ -30,12 +30,12 @@ def test_every_line_fits(width):
 
 def test_last_column_is_wrapped_below_its_title():
     title, first, second = show([("delete", "5d2f8ab", "3", WHY)], 60)
-    begin = title.index("Why")
-    assert first[begin:] + " " + second[begin:] == WHY
-    assert second[:begin].strip() == ""
+    start = title.index("Why")
+    assert first[start:] + " " + second[start:] == WHY
+    assert second[:start].strip() == ""
 
 
-def test_last_column_follows_on_its_own_lines_where_it_would_be_narrow():
+def test_last_column_is_on_separate_lines_if_it_would_be_narrow():
     _, _, first, second, *_ = show([("delete", "5d2f8ab", "3", WHY)], 45)
     assert first.split() == ["delete", "5d2f8ab", "3"]
     assert second.startswith(" " * 8 + "superseded")
@@ -58,7 +58,7 @@ def test_wide_characters_are_measured_in_cells():
 @pytest.mark.parametrize(
     ("tables", "shown"), [(Tables.SHORT_NAMES, "5d2f8ab"), (Tables.FULL_NAMES, HASH)]
 )
-def test_names_are_short_unless_full_ones_are_wanted(tables, shown):
+def test_names_are_short_unless_full_names_are_requested(tables, shown):
     assert map_names([HASH], tables) == {HASH: shown}
 
 
@@ -87,7 +87,7 @@ def test_keys_are_not_broken():
 
 
 @pytest.mark.parametrize(("can_wrap", "is_log"), [(False, False), (True, True)])
-def test_line_to_paste_and_line_of_a_log_are_not_wrapped(can_wrap, is_log):
+def test_command_line_and_log_line_are_not_wrapped(can_wrap, is_log):
     console = Console(file=io.StringIO(), width=20, soft_wrap=is_log)
     print_line(console, WHY, can_wrap=can_wrap)
     assert console.file.getvalue() == f"{WHY}\n"

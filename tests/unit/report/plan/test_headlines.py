@@ -1,4 +1,4 @@
-"""Headlines of results: objects that were no longer there are counted apart."""
+"""Headlines of results count absent objects separately."""
 
 from dataclasses import replace
 
@@ -15,12 +15,12 @@ from tests.support.report_cases import deployment, inventory, make_plan, result_
     ("absent", "shown_counts"),
     [(0, []), (1, [1]), (24, [24])],
 )
-def test_headline_counts_what_was_no_longer_there(absent: int, shown_counts: list[int]) -> None:
+def test_headline_counts_absent_objects(absent: int, shown_counts: list[int]) -> None:
     plan = make_plan(inventory(*(deployment(f"v{days}", days) for days in (1, 2, 3))), keep_count=1)
     result = result_of(plan)
-    first, *others = (replace(one, counts={}) for one in result.deployments)
+    first, *remaining = (replace(item, counts={}) for item in result.deployments)
     first = replace(first, counts={ObjectOutcome.ABSENT: absent})
-    result = replace(result, deployments=(first, *others))
+    result = replace(result, deployments=(first, *remaining))
     _, _, after_objects = format_result_headline(plan, result).partition("0 objects")
     assert numbers_in(after_objects)[: len(shown_counts)] == shown_counts
     outputs = sum_outputs([TargetResult(plan=plan, result=result)])

@@ -29,14 +29,17 @@ OTHER_URLS = ("http://127.0.0.1:9000", "https://s3.example.com",
     ("url", "is_aws"), [*((url, True) for url in AWS_URLS), *((url, False) for url in OTHER_URLS)]
 )
 @pytest.mark.parametrize("expire_days", [None, 3])
-def test_undo_is_promised_without_condition_on_aws_only(url, is_aws, expire_days) -> None:
-    place = replace(target(Versioning.ENABLED), endpoint_url=url)
+def test_restore_is_offered_without_a_condition_on_aws_only(url, is_aws, expire_days) -> None:
+    restore_target = replace(target(Versioning.ENABLED), endpoint_url=url)
     period = NoncurrentExpiration(days=30)
     decision = replace(to_delete(deployment("old", 9)), expire_days=expire_days)
-    made = plan(decision, target=place, restore_period=period)
-    for text in (format_restore_note(made), format_restore_condition(made, cases.result_of(made))):
+    deletion_plan = plan(decision, target=restore_target, restore_period=period)
+    for text in (
+        format_restore_note(deletion_plan),
+        format_restore_condition(deletion_plan, cases.result_of(deletion_plan)),
+    ):
         assert (RESTORE_CHECK in text) is not is_aws
-    assert ("the store" in describe_restoration([made])) is not is_aws
+    assert ("the store" in describe_restoration([deletion_plan])) is not is_aws
 
 
 ENABLED = target(Versioning.ENABLED)
@@ -48,29 +51,29 @@ DAY = NoncurrentExpiration(days=1)
 NEWEST = NoncurrentExpiration(days=7, is_minimum=True)
 
 
-def versioned(period, place=ENABLED):
-    return plan(to_delete(deployment("old", 9)), target=place, restore_period=period)
+def make_versioned_plan(period, restore_target=ENABLED):
+    return plan(to_delete(deployment("old", 9)), target=restore_target, restore_period=period)
 
 
 PERIODS = {
-    "no rule": [versioned(NO_RULE)],
-    "30 days": [versioned(MONTH)],
-    "1 day": [versioned(DAY)],
-    "newest versions kept longer": [versioned(NEWEST)],
-    "unknown": [versioned(UNKNOWN)],
-    "not read": [versioned(None)],
-    "other store": [versioned(MONTH, OTHER_STORE)],
-    "other store, no rule": [versioned(NO_RULE, OTHER_STORE)],
-    "30 days and no rule": [versioned(MONTH), versioned(NO_RULE)],
-    "30 days and 1 day": [versioned(MONTH), versioned(DAY)],
-    "30 days twice": [versioned(MONTH), versioned(MONTH)],
-    "30 days and unknown": [versioned(MONTH), versioned(UNKNOWN)],
-    "both stores": [versioned(MONTH), versioned(MONTH, OTHER_STORE)],
-    "30 days and unversioned": [versioned(MONTH), versioned(None, target())],
+    "no rule": [make_versioned_plan(NO_RULE)],
+    "30 days": [make_versioned_plan(MONTH)],
+    "1 day": [make_versioned_plan(DAY)],
+    "newest versions kept longer": [make_versioned_plan(NEWEST)],
+    "unknown": [make_versioned_plan(UNKNOWN)],
+    "not read": [make_versioned_plan(None)],
+    "other store": [make_versioned_plan(MONTH, OTHER_STORE)],
+    "other store, no rule": [make_versioned_plan(NO_RULE, OTHER_STORE)],
+    "30 days and no rule": [make_versioned_plan(MONTH), make_versioned_plan(NO_RULE)],
+    "30 days and 1 day": [make_versioned_plan(MONTH), make_versioned_plan(DAY)],
+    "30 days twice": [make_versioned_plan(MONTH), make_versioned_plan(MONTH)],
+    "30 days and unknown": [make_versioned_plan(MONTH), make_versioned_plan(UNKNOWN)],
+    "both stores": [make_versioned_plan(MONTH), make_versioned_plan(MONTH, OTHER_STORE)],
+    "30 days and unversioned": [make_versioned_plan(MONTH), make_versioned_plan(None, target())],
 }
 
 
-def test_restore_periods_read_as_their_golden():
+def test_restore_periods_equal_their_golden():
     assert_messages(
         __file__,
         [

@@ -1,4 +1,4 @@
-"""The first two lines of a report: outcome, target, and what follows from it."""
+"""The first two lines of a report: outcome, target and consequences."""
 
 from dataclasses import replace
 
@@ -14,25 +14,25 @@ from tests.support.golden import assert_messages
 REFUSAL = Refusal(code=RefusalCode.MAX_DELETE, message="too many")
 
 
-def planned(versioning=Versioning.DISABLED, *, refusals=()):
+def make_planned_result(versioning=Versioning.DISABLED, *, refusals=()):
     return TargetResult(plan=replace(cases.usual_plan(versioning), refusals=refusals))
 
 
-def applied(plan, **options):
+def make_applied_result(plan, **options):
     return TargetResult(plan=plan, result=cases.result_of(plan, **options))
 
 
 SITUATIONS = {
-    **{versioning.value: [planned(versioning)] for versioning in Versioning},
+    **{versioning.value: [make_planned_result(versioning)] for versioning in Versioning},
     "versions deleted": [TargetResult(plan=cases.final_plan())],
-    "versioned and not": [planned(Versioning.ENABLED), planned()],
-    "two of a kind": [planned(), planned()],
-    "refused": [planned(refusals=(REFUSAL,))],
-    "one of two refused": [planned(), planned(refusals=(REFUSAL,))],
+    "versioned and not": [make_planned_result(Versioning.ENABLED), make_planned_result()],
+    "two of a kind": [make_planned_result(), make_planned_result()],
+    "refused": [make_planned_result(refusals=(REFUSAL,))],
+    "one of two refused": [make_planned_result(), make_planned_result(refusals=(REFUSAL,))],
     "nothing to delete": [TargetResult(plan=cases.nothing_to_delete())],
     "empty": [TargetResult(plan=cases.empty_bucket())],
-    "applied": [applied(cases.usual_plan())],
-    "some skipped": [applied(cases.usual_plan(), problem="it changed")],
+    "applied": [make_applied_result(cases.usual_plan())],
+    "some skipped": [make_applied_result(cases.usual_plan(), problem="it changed")],
     "by rules": [TargetResult(plan=cases.lifecycle_plan())],
     "expiring": [cases.lifecycle_later()],
     "stale": [cases.stale_result()],
@@ -40,7 +40,7 @@ SITUATIONS = {
 }
 
 
-def test_verdicts_read_as_their_golden():
+def test_verdicts_equal_their_golden():
     verdicts = {name: describe_verdict(results) for name, results in SITUATIONS.items()}
     assert_messages(
         __file__,
@@ -58,9 +58,9 @@ def test_blocked_cleanup_never_looks_like_a_deletion(name):
     assert not any(character.isdigit() for character in verdict.result)
 
 
-def test_target_that_another_one_blocks_is_not_shown_as_a_plan():
+def test_target_that_is_blocked_by_another_target_is_not_shown_as_a_plan():
     alone, blocked = (
-        describe_verdict([planned()], is_run_blocked=is_run_blocked)
+        describe_verdict([make_planned_result()], is_run_blocked=is_run_blocked)
         for is_run_blocked in (False, True)
     )
     assert (alone.glyph, blocked.glyph) == ("🧹", "⏸️")
@@ -68,9 +68,9 @@ def test_target_that_another_one_blocks_is_not_shown_as_a_plan():
 
 
 @pytest.mark.parametrize("versioning", [Versioning.SUSPENDED, Versioning.UNKNOWN])
-def test_what_is_freed_is_an_upper_bound_if_versions_may_stay(versioning):
+def test_freed_size_is_an_upper_bound_if_versions_may_be_kept(versioning):
     known, unknown = (
-        describe_verdict([planned(item)]) for item in (Versioning.DISABLED, versioning)
+        describe_verdict([make_planned_result(item)]) for item in (Versioning.DISABLED, versioning)
     )
     assert known.summary != unknown.summary
     assert "38 MB" in unknown.summary
