@@ -31,10 +31,10 @@ def waits() -> list[float]:
 def connect(waits: list[float]) -> Callable[..., GitHubApi]:
     """Return a function that makes a client of a fake GitHub."""
 
-    def connect_to(fake: FakeGitHub, **changed: str) -> GitHubApi:
+    def connect_to(fake: FakeGitHub, **changes: str) -> GitHubApi:
         settings = {"api_url": fake.url, "token": fake.token, "repository": fake.repository}
         return GitHubApi(
-            GitHubTransport(**settings | changed, sleep=waits.append, clock=lambda: NOW)
+            GitHubTransport(**settings | changes, sleep=waits.append, clock=lambda: NOW)
         )
 
     return connect_to

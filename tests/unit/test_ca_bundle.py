@@ -1,4 +1,4 @@
-"""A bundle of authorities is checked before it is used."""
+"""A CA bundle is checked before it is used."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def test_blank_variable_is_no_bundle(environ, path) -> None:
     assert find_ca_bundle(environ) == path
 
 
-def test_context_trusts_the_bundle_alone_and_checks_host_names(tmp_path: Path) -> None:
+def test_context_trusts_only_the_bundle_and_checks_host_names(tmp_path: Path) -> None:
     context = make_tls_context(str(make_authority(tmp_path).ca_bundle))
 
     assert context.cert_store_stats()["x509"] == 1
@@ -49,7 +49,7 @@ def test_context_trusts_the_bundle_alone_and_checks_host_names(tmp_path: Path) -
         "\x1b[2J",
     ],
 )
-def test_file_that_is_no_bundle_is_named_with_what_names_it(tmp_path: Path, name: str) -> None:
+def test_error_of_an_invalid_bundle_has_its_path_and_source(tmp_path: Path, name: str) -> None:
     authority = make_authority(tmp_path)
     (tmp_path / "text.pem").write_text("no certificate")
     (tmp_path / "empty.pem").touch()
@@ -64,7 +64,9 @@ def test_file_that_is_no_bundle_is_named_with_what_names_it(tmp_path: Path, name
     assert "\x1b" not in caught.value.message
 
 
-def test_file_that_may_not_be_read_is_named_with_the_error(tmp_path: Path, monkeypatch) -> None:
+def test_error_of_an_unreadable_bundle_has_its_path_and_the_cause(
+    tmp_path: Path, monkeypatch
+) -> None:
     path = make_authority(tmp_path).ca_bundle
 
     def deny(*_: object, **__: object) -> None:

@@ -29,7 +29,7 @@ def test_secret_of_a_url_is_redacted(url: str, text: str) -> None:
     "text",
     ["s3://site/a@2/b?c", "user@host", "http://s3.test:9000/a", "arn:aws:iam::1:role/a@b", "a?b"],
 )
-def test_other_text_stays(text: str) -> None:
+def test_text_without_secrets_is_not_changed(text: str) -> None:
     assert redact_secrets(text) == text
 
 
@@ -55,5 +55,5 @@ def test_message_begins_with_a_capital(message: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*SETTINGS_BY_NAME, "ci3", "policy.yml,", "run/", "s3://run"])
-def test_name_at_the_beginning_of_a_message_stays(name: str) -> None:
+def test_name_at_the_beginning_of_a_message_is_not_capitalized(name: str) -> None:
     assert begin_sentence(f"{name} is wrong") == f"{name} is wrong"

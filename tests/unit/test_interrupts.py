@@ -29,7 +29,7 @@ def _alarm(monkeypatch):
     signal.signal(signal.SIGALRM, handler)
 
 
-def frame_of(filename, function):
+def make_frame(filename, function):
     return SimpleNamespace(f_code=SimpleNamespace(co_filename=filename, co_name=function))
 
 
@@ -37,11 +37,11 @@ def frame_of(filename, function):
     "frame",
     [
         None,
-        frame_of(__file__, "submit"),
-        frame_of(threading.__file__, "wait"),
-        frame_of(threading.__file__, "join"),
-        frame_of(threading.__file__, "_wait_for_tstate_lock"),
-        frame_of(logging.__file__, "emit"),
+        make_frame(__file__, "submit"),
+        make_frame(threading.__file__, "wait"),
+        make_frame(threading.__file__, "join"),
+        make_frame(threading.__file__, "_wait_for_tstate_lock"),
+        make_frame(logging.__file__, "emit"),
     ],
 )
 def test_interrupt_is_raised_at_once_in_own_code_and_while_waiting(frame):
@@ -52,13 +52,13 @@ def test_interrupt_is_raised_at_once_in_own_code_and_while_waiting(frame):
 @pytest.mark.parametrize(
     "frame",
     [
-        frame_of(threading.__file__, "__enter__"),
-        frame_of(threading.__file__, "release"),
-        frame_of(queue.__file__, "put"),
-        frame_of(POOL_FILE, "submit"),
-        frame_of(IMPORT_FILE, "_get_module_lock"),
-        frame_of(logging.__file__, "acquire"),
-        frame_of(tempfile.__file__, "_get_candidate_names"),
+        make_frame(threading.__file__, "__enter__"),
+        make_frame(threading.__file__, "release"),
+        make_frame(queue.__file__, "put"),
+        make_frame(POOL_FILE, "submit"),
+        make_frame(IMPORT_FILE, "_get_module_lock"),
+        make_frame(logging.__file__, "acquire"),
+        make_frame(tempfile.__file__, "_get_candidate_names"),
     ],
 )
 def test_interrupt_is_raised_later_while_a_lock_is_taken(frame):

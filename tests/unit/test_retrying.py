@@ -1,4 +1,4 @@
-"""Retries: how many attempts there are, and which result counts."""
+"""The number of attempts, and which result is returned."""
 
 import pytest
 
@@ -14,10 +14,12 @@ from ci3.retrying import retry_until
         ([0, 1, 2, 3], 2, [1.0, 2.0]),
     ],
 )
-def test_first_final_result_counts_or_else_the_last_attempt(
+def test_first_final_result_is_returned_or_else_the_last(
     results: list[int], result: int, pauses: list[float]
 ) -> None:
-    slept: list[float] = []
+    actual_pauses: list[float] = []
     attempts = iter(results)
-    last = retry_until(lambda: next(attempts), lambda got: got == 3, (1.0, 2.0), slept.append)
-    assert (last, slept) == (result, pauses)
+    actual = retry_until(
+        lambda: next(attempts), lambda result: result == 3, (1.0, 2.0), actual_pauses.append
+    )
+    assert (actual, actual_pauses) == (result, pauses)

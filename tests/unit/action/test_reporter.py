@@ -1,4 +1,4 @@
-"""What a report says where it can't say all."""
+"""Reports that are too long or cannot be posted."""
 
 import re
 
@@ -17,12 +17,12 @@ from tests.support.builders import deployment, inventory
 from tests.support.messages import numbers_in
 
 
-def settings(**texts):
-    named = {"bucket": "my-site", "mode": "plan", **texts}
+def make_settings(**texts):
+    texts_by_name = {"bucket": "my-site", "mode": "plan", **texts}
     return resolve_settings(
         {
             name.replace("_", "-"): RawSetting(texts=(text,), origin=Origin.INPUT, where=name)
-            for name, text in named.items()
+            for name, text in texts_by_name.items()
         }
     )
 
@@ -31,11 +31,11 @@ def settings(**texts):
     ("texts", "plan_file"),
     [({"plan_file": "plan.json"}, "plan.json"), ({}, "")],
 )
-def test_summary_that_can_not_hold_all_says_where_the_rest_is(tmp_path, texts, plan_file):
-    found = [deployment("|" * 200 + f"{number:04}", 1 + number) for number in range(900)]
-    plan = cases.make_plan(inventory(*found))
+def test_shortened_summary_says_where_the_plan_file_is(tmp_path, texts, plan_file):
+    deployments = [deployment("|" * 200 + f"{number:04}", 1 + number) for number in range(900)]
+    plan = cases.make_plan(inventory(*deployments))
     reporter = Reporter(Runner(str(tmp_path / "summary")))
-    reporter.configure(settings(**texts), None)
+    reporter.configure(make_settings(**texts), None)
 
     assert reporter.report_run([TargetResult(plan=plan)], ()) == 0
 
@@ -47,7 +47,7 @@ def test_summary_that_can_not_hold_all_says_where_the_rest_is(tmp_path, texts, p
 
 
 class FailingGitHub:
-    """Has no commits, and fails to find or write comments."""
+    """A client that finds no commits and fails in any other request."""
 
     def __init__(self, error):
         self._error = error
@@ -84,7 +84,7 @@ def test_failed_comment_fails_only_a_plan(capsys, error, event, mode, expected):
     )
     reporter = Reporter(Runner(""))
     reporter.configure_from_inputs(run, {})
-    reporter.configure(settings(mode=mode), FailingGitHub(error("GitHub is away", "Wait.")))
+    reporter.configure(make_settings(mode=mode), FailingGitHub(error("GitHub is away", "Wait.")))
 
     workflow_command, exit_code = expected
     assert reporter.report_run([TargetResult(plan=cases.usual_plan())], ()) == exit_code
