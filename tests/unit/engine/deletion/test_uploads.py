@@ -22,6 +22,18 @@ class FailingBucket:
         raise self.error
 
 
+def create_upload(site: Bucket) -> BucketReader:
+    """Create an upload in `old/` and return a reader of the bucket."""
+    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
+    return BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+
+
+def make_uploads(reader, started_before: datetime) -> UnfinishedUploads:
+    return UnfinishedUploads(
+        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=started_before
+    )
+
+
 @pytest.mark.parametrize(
     "error", [DeniedError("no", "Ask."), KeyboardInterrupt(), ZeroDivisionError("x")]
 )
@@ -29,12 +41,7 @@ class FailingBucket:
 def test_uploads_that_cannot_be_listed_are_reported_without_an_exception(error, is_ahead):
     # Interrupts are raised in the main thread only.
     is_ahead = is_ahead and isinstance(error, Exception)
-    uploads = UnfinishedUploads(
-        reader=FailingBucket(error),
-        prefix="",
-        prefixes_to_delete=["old/"],
-        started_before=datetime.now(UTC),
-    )
+    uploads = make_uploads(FailingBucket(error), datetime.now(UTC))
     if is_ahead:
         uploads.find()
 
@@ -43,24 +50,17 @@ def test_uploads_that_cannot_be_listed_are_reported_without_an_exception(error, 
 
 @pytest.mark.parametrize("is_ahead", [True, False])
 def test_upload_started_after_the_plan_is_not_aborted(site: Bucket, is_ahead: bool) -> None:
-    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
-    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    reader = create_upload(site)
     ((upload,),) = reader.list_uploads("")
     for count, delay in enumerate((timedelta(), timedelta(seconds=1))):
-        uploads = UnfinishedUploads(
-            reader=reader,
-            prefix="",
-            prefixes_to_delete=["old/"],
-            started_before=upload.started_at + delay,
-        )
+        uploads = make_uploads(reader, upload.started_at + delay)
         if is_ahead:
             uploads.find()
         assert uploads.abort(reader.open_writer(), ["old/"]) == AbortResult(count=count)
 
 
 def test_interrupted_search_for_uploads_aborts_none(site: Bucket, monkeypatch) -> None:
-    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
-    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
+    reader = create_upload(site)
     pages = list(reader.list_uploads(""))
 
     def list_and_interrupt(_prefix: str):
@@ -68,22 +68,15 @@ def test_interrupted_search_for_uploads_aborts_none(site: Bucket, monkeypatch) -
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reader, "list_uploads", list_and_interrupt)
-    in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
-    uploads = UnfinishedUploads(
-        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=in_a_minute
-    )
+    uploads = make_uploads(reader, datetime.now(UTC) + timedelta(minutes=1))
 
     result = uploads.abort(reader.open_writer(), ["old/"])
     assert result == AbortResult(count=0, problem=describe_error(KeyboardInterrupt()))
 
 
 def test_stopped_search_for_uploads_is_repeated_by_abort(site: Bucket) -> None:
-    site.client.create_multipart_upload(Bucket=site.name, Key="old/a")
-    reader = BucketReader(bucket=site.name, region="us-east-1", endpoint_url=site.endpoint_url)
-    in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
-    uploads = UnfinishedUploads(
-        reader=reader, prefix="", prefixes_to_delete=["old/"], started_before=in_a_minute
-    )
+    reader = create_upload(site)
+    uploads = make_uploads(reader, datetime.now(UTC) + timedelta(minutes=1))
     uploads.find(lambda: True)
 
     assert uploads.abort(reader.open_writer(), ["old/"]) == AbortResult(count=1)
