@@ -68,9 +68,12 @@ class RunControl:
             self._wait(running)
             if error := running.exception():
                 self.stop(describe_error(error))
-        self._show_progress()
-        with suppress(OSError):
-            self.progress.end()
+        try:
+            self._show_progress()
+            with suppress(OSError):
+                self.progress.end()
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the results must be returned
+            self.stop(describe_error(exc))
 
     def contain_errors(self, work: Callable[[_Tally], None]) -> Callable[[_Tally], None]:
         """Return the work on one deployment, with an error entered as the problem of its tally.

@@ -56,3 +56,15 @@ def test_unexpected_error_in_the_work_stops_the_run():
     control = make_control()
     control.execute("Deleting", 1, lambda: {}["missing"])
     assert describe_error(KeyError("missing")) in control.stop_reason
+
+
+class InterruptedProgress(NoProgress):
+    def end(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_interrupt_when_the_work_is_done_is_not_raised():
+    control = RunControl(progress=InterruptedProgress(), sleep=lambda _seconds: None)
+    completed = []
+    control.execute("Deleting", 1, lambda: completed.append(1))
+    assert (completed, control.stop_reason) == ([1], describe_error(KeyboardInterrupt()))
