@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
@@ -27,6 +27,9 @@ class ExitCode(IntEnum):
     Nothing was done after the failed write.
     """
 
+
+JOURNAL_HINT: Final = "If anything was deleted, the journal lists it."
+"""Hint of an error that ended an apply."""
 
 _OPENING_WORD = re.compile(
     "(a|an|cannot|deleting|deployment|folder|folders|interrupted|it|listing|more|no|object|option|"
@@ -90,6 +93,18 @@ class RefusedError(Ci3Error):
 
 class CancelledError(RefusedError):
     """The user was asked, and declined: no error, but nothing was done."""
+
+
+class InterruptedRunError(Ci3Error):
+    """A signal ended the run before anything was deleted."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class InterruptedApplyError(Ci3Error):
+    """A signal ended the run when something may have been deleted or restored."""
+
+    exit_code = ExitCode.PARTIAL
 
 
 class AccessError(Ci3Error):

@@ -3,6 +3,8 @@
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+INTERRUPT_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a run early."""
 _RETRY_SECONDS: Final = 0.01
 _WAITING_FUNCTIONS: Final = frozenset({"wait", "join", "_wait_for_tstate_lock", "emit"})
 """Functions in these files that a signal must interrupt, because they may wait for long."""
@@ -36,6 +40,31 @@ def raise_interrupt(_signal: int, frame: FrameType | None) -> None:
         return
     sys.unraisablehook = _raise_ignored
     raise KeyboardInterrupt
+
+
+def ignore_signals() -> None:
+    """Ignore further signals, so that what the run has done is reported."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for signal_number in INTERRUPT_SIGNALS:
+        # Not SIG_IGN: Python would report a signal that arrived just before as a race condition.
+        signal.signal(signal_number, _ignore_signal)
+
+
+@contextmanager
+def ignoring_signals() -> Iterator[None]:
+    """Ignore signals while the error that ends the run is shown.
+
+    Afterwards, a signal ends the process at once: it may wait for requests of other threads, and
+    has nothing left to report.
+    """
+    ignore_signals()
+    yield
+    for signal_number in INTERRUPT_SIGNALS:
+        signal.signal(signal_number, signal.SIG_DFL)
+
+
+def _ignore_signal(_signal: int, _frame: FrameType | None) -> None:
+    """Ignore a repeated signal."""
 
 
 def _is_taking_lock(frame: FrameType) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -49,6 +50,16 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """Restore the signal handlers that a command or a step replaces."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(signal_number) for signal_number in numbers]
+    yield
+    for signal_number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(signal_number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -30,20 +30,20 @@ from ci3.core.plan.target_result import (
     exit_code_of_outcome,
     find_worst_outcome,
 )
-from ci3.errors import AccessError, Ci3Error, ExitCode, SettingsError, redact_secrets
+from ci3.errors import JOURNAL_HINT, Ci3Error, ExitCode, SettingsError, redact_secrets
 from ci3.github.log_escape import EscapedStream
 from ci3.github.run_references import complete_references, select_references_after_close
 from ci3.github.workflow_commands import Runner, read_inputs
 from ci3.github.workflow_run import WorkflowRun, read_workflow_run
-from ci3.interrupts import raise_interrupt
+from ci3.interrupts import INTERRUPT_SIGNALS, ignore_signals, raise_interrupt
 from ci3.pipeline.apply import refuse_existing_journals
 from ci3.pipeline.context_factory import ContextFactory
 from ci3.pipeline.plan_file import resolve_saved_plans
 from ci3.pipeline.run import Run, open_run, revoke_all_rules
+from ci3.pipeline.target_run import describe_interrupt
 from ci3.report.plan.headlines import format_run_headline
 from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.terminal import show_reconciled, show_results, show_run
-from ci3.report.plan.text import JOURNAL_HINT
 from ci3.report.progress_lines import ProgressLines
 
 if TYPE_CHECKING:
@@ -51,16 +51,12 @@ if TYPE_CHECKING:
     from ci3.engine.journal.reader import OpenJournal
     from ci3.github.api import GitHubApi
 
-# A cancelled step gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL:
-# https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
-_CANCEL_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 LOG_WIDTH = 160
 
 
 def main() -> int:
     """Run the action in the environment of a workflow's step; return the exit code."""
-    for signal_number in _CANCEL_SIGNALS:
+    for signal_number in INTERRUPT_SIGNALS:
         signal.signal(signal_number, _interrupt)
     runner = Runner(os.environ.get("GITHUB_STEP_SUMMARY", ""))
     reporter = Reporter(runner)
@@ -85,16 +81,12 @@ def main() -> int:
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt at the first signal and ignore the next ones.
 
-    The runner sends the second while the report of the deletions is being written.
+    A step that is cancelled gets SIGINT, after 7.5 seconds SIGTERM, after 2.5 more SIGKILL. The
+    second one arrives while the report of the deletions is being written. Source:
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
     """
-    for cancel_signal in _CANCEL_SIGNALS:
-        # Not SIG_IGN: Python would report a signal that arrived just before as a race condition.
-        signal.signal(cancel_signal, _ignore_signal)
+    ignore_signals()
     raise_interrupt(signal_number, frame)
-
-
-def _ignore_signal(_signal: int, _frame: FrameType | None) -> None:
-    """Ignore a repeated signal, so that the run can report."""
 
 
 def _run(environ: Mapping[str, str], reporter: Reporter) -> int:
@@ -170,14 +162,15 @@ def _run_cleanup(
             else revoke_all_rules(target_runs)
         )
     except (Ci3Error, KeyboardInterrupt) as exc:
-        error = exc if isinstance(exc, Ci3Error) else AccessError("interrupted", JOURNAL_HINT)
+        error = exc if isinstance(exc, Ci3Error) else describe_interrupt(target_runs)
         notes = format_rule_changes(target_run.target_result for target_run in target_runs)
         return reporter.report_error(error, notes)
     target_results = add_reconciled(applied, reconciled)
-    try:
+    with suppress(KeyboardInterrupt):  # the summary shows the same
         if has_work:
             show_results(console, applied)
         show_reconciled(console, applied)
+    try:
         return reporter.report_run(target_results, changes)
     except KeyboardInterrupt:
         reporter.set_outputs(target_results)

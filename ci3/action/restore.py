@@ -69,13 +69,16 @@ def run_restore_step(
         if exit_code := restore_exit_code(plan):
             runner.add_error(format_restore_plan_headline(plan))
         return exit_code
-    reporter.update_post(
-        lambda context: render_restore_markdown(plan, restored, context),
-        _find_post_id(journal.header),
-    )
     show_restored(console, restored)
     if shortfall := format_restore_shortfall(restored):
         runner.add_error(shortfall)
+    try:
+        reporter.update_post(
+            lambda context: render_restore_markdown(plan, restored, context),
+            _find_post_id(journal.header),
+        )
+    except KeyboardInterrupt:
+        runner.add_warning("interrupted after the restore: the report may be incomplete")
     return restore_exit_code(plan, restored)
 
 

@@ -37,25 +37,22 @@ from ci3.core.plan.target_result import (
     sum_outputs,
 )
 from ci3.errors import Ci3Error, ExitCode, RefusedError
+from ci3.interrupts import ignoring_signals
 from ci3.pipeline.plan_file import resolve_saved_plans
 from ci3.report.markdown_format import RenderContext
 from ci3.report.plan import terminal
 from ci3.report.plan.lifecycle_text import format_rule_changes
 from ci3.report.plan.markdown import render_run_markdown
-from ci3.report.plan.text import JOURNAL_HINT
 from ci3.report.terminal_format import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from rich.console import Console
 
     from ci3.cli.options import OptionValues
     from ci3.config.settings import Settings
     from ci3.core.plan.plan import Plan
     from ci3.engine.journal.reader import OpenJournal
     from ci3.pipeline.run import Run
-    from ci3.pipeline.target_run import TargetRun
 
 HOW_TO_APPLY = "run `ci3 cleanup` with the same options."
 
@@ -110,6 +107,7 @@ def cleanup(*, output: str, auto_approve: bool, **values: str | None) -> int:
 def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     from ci3.pipeline.apply import refuse_existing_journals  # noqa: PLC0415 - boto3: help does not need it
     from ci3.pipeline.run import revoke_all_rules  # noqa: PLC0415 - boto3: help does not need it
+    from ci3.pipeline.target_run import describe_interrupt  # noqa: PLC0415 - boto3: help does not need it
 
     screen = create_console(sys.stdout if output == "table" else sys.stderr)
     if run.resumed_run is None:
@@ -120,19 +118,24 @@ def _run_cleanup(run: "Run", output: str, *, auto_approve: bool) -> int:
     target_runs = run.reconcile_rules(plans)
     reconciled = [target_run.reconciled for target_run in target_runs]
     terminal.show_reconciled(screen, add_reconciled(target_results, reconciled))
-    if run.has_work(target_runs):
-        if not auto_approve and any(plan.to_delete for plan in plans):
-            _ask_for_approval(plans)
-        target_results = _apply_plans(run, target_runs, screen, is_fresh=auto_approve)
-    else:
-        target_results = revoke_all_rules(target_runs)
-    terminal.show_reconciled(screen, target_results)
-    target_results = add_reconciled(target_results, reconciled)
-    if output == "json":
-        targets = {"targets": list_outputs(target_results)} if run.has_targets else {}
-        click.echo(format_json(sum_outputs(target_results) | targets), nl=False)
-    elif output == "markdown":
-        _show_plans(run, target_results, output)
+    has_work = run.has_work(target_runs)
+    if has_work and not auto_approve and any(plan.to_delete for plan in plans):
+        _ask_for_approval(plans)
+    try:
+        if has_work:
+            target_results = run.apply_plans(target_runs, is_fresh=auto_approve)
+            terminal.show_results(screen, target_results)
+        else:
+            target_results = revoke_all_rules(target_runs)
+        terminal.show_reconciled(screen, target_results)
+        target_results = add_reconciled(target_results, reconciled)
+        _show_outputs(run, target_results, output)
+    except (Ci3Error, KeyboardInterrupt) as exc:
+        with ignoring_signals():
+            error = exc if isinstance(exc, Ci3Error) else describe_interrupt(target_runs)
+            notes = format_rule_changes(target_run.target_result for target_run in target_runs)
+            show_error(error, notes)
+        return error.exit_code
     is_shown = (sys.stdout if output == "table" else sys.stderr).isatty()
     _refuse_unless_applyable(plans, is_shown=is_shown)
     return exit_code_of_outcome(find_worst_outcome(target_results))
@@ -166,6 +169,14 @@ def _open_saved_run(values: "OptionValues") -> "Iterator[Run]":
         header = open_journal.journal_file.header
         settings = resolve_journal_settings(header, path, {}, policy, raw_settings)
         yield _open_run([settings], open_journal=open_journal)
+
+
+def _show_outputs(run: "Run", target_results: "Sequence[TargetResult]", output: str) -> None:
+    if output == "json":
+        targets = {"targets": list_outputs(target_results)} if run.has_targets else {}
+        click.echo(format_json(sum_outputs(target_results) | targets), nl=False)
+    elif output == "markdown":
+        _show_plans(run, target_results, output)
 
 
 def _show_plans(run: "Run", target_results: "Sequence[TargetResult]", output: str) -> None:
@@ -227,19 +238,3 @@ def _ask_for_approval(plans: "Sequence[Plan]") -> None:
             "Nothing was deleted.",
             expected=str(permanent_count),
         )
-
-
-def _apply_plans(
-    run: "Run", target_runs: "Sequence[TargetRun]", screen: "Console", *, is_fresh: bool
-) -> "Sequence[TargetResult]":
-    try:
-        target_results = run.apply_plans(target_runs, is_fresh=is_fresh)
-        terminal.show_results(screen, target_results)
-    except (Ci3Error, KeyboardInterrupt) as exc:
-        error = exc if isinstance(exc, Ci3Error) else RefusedError("interrupted", JOURNAL_HINT)
-        exit_code = exc.exit_code if isinstance(exc, Ci3Error) else ExitCode.PARTIAL
-        show_error(
-            error, format_rule_changes(target_run.target_result for target_run in target_runs)
-        )
-        raise click.exceptions.Exit(exit_code) from None
-    return target_results

@@ -18,7 +18,7 @@ from ci3.errors import (
     redact_secrets,
 )
 from ci3.gc_tuning import tune_gc
-from ci3.interrupts import raise_interrupt
+from ci3.interrupts import INTERRUPT_SIGNALS, ignoring_signals, raise_interrupt
 
 _EXAMPLES = """
 \b
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tune_gc()
     try:
         _replace_closed_streams()
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
+        for signal_number in INTERRUPT_SIGNALS:
             signal.signal(signal_number, raise_interrupt)
         result = _cli.main(args=argv, prog_name="ci3", standalone_mode=False)
     except Ci3Error as exc:
@@ -87,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         show_error(SettingsError(message, f"See {help_command}."))
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        show_error(RefusedError("interrupted", "Nothing was deleted."))
+        with ignoring_signals():
+            show_error(RefusedError("interrupted", "Nothing was deleted."))
         return ExitCode.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # rich raises SystemExit on a broken pipe
         sys.stdout = sys.stderr  # the interpreter flushes stdout at exit, and the pipe is closed

@@ -25,7 +25,8 @@ from ci3.engine.inventory.names import NameScope, resolve_deleted_name
 from ci3.engine.journal.s3_sink import read_stored_journal
 from ci3.engine.restore.restore import refuse_unless_restorable, restore_exit_code
 from ci3.engine.restore.sources import source_from_journal, source_since
-from ci3.errors import SettingsError
+from ci3.errors import InterruptedApplyError, SettingsError
+from ci3.interrupts import ignore_signals
 from ci3.pipeline.journals import ACCESS_SETTINGS, open_named_journal
 from ci3.pipeline.restore import open_restoration
 from ci3.report.markdown_format import RenderContext
@@ -98,8 +99,16 @@ def restore(
             if not auto_approve:
                 _ask_for_approval(plan)
             restored = restoration.restore(plan)
+    try:
+        if restored is not None:
             show_restored(screen, restored)
-    _show_result(plan, restored, output)
+        _show_result(plan, restored, output)
+    except KeyboardInterrupt:
+        if restored is None:
+            raise
+        ignore_signals()
+        hint = "Run the same command again to see whether anything remains to restore."
+        raise InterruptedApplyError("interrupted after the restore", hint) from None
     refuse_unless_restorable(plan)
     return restore_exit_code(plan, restored)
 

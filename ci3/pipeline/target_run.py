@@ -1,7 +1,7 @@
 """One target in an apply, and the deletions in all targets, one after another."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,13 @@ from ci3.core.model.result import ApplyResult
 from ci3.core.plan.plan import Plan
 from ci3.core.plan.policy_diff import list_changed_settings
 from ci3.core.plan.target_result import TargetResult
-from ci3.errors import describe_error
+from ci3.errors import (
+    JOURNAL_HINT,
+    Ci3Error,
+    InterruptedApplyError,
+    InterruptedRunError,
+    describe_error,
+)
 from ci3.pipeline.apply import build_not_started_result, delete_approved, report_late_live
 from ci3.pipeline.approval import (
     Approval,
@@ -93,6 +99,13 @@ class TargetRun:
                 self.context, self.bucket, self.target_result, self.newer_plan
             )
         return self.target_result
+
+
+def describe_interrupt(target_runs: Iterable[TargetRun]) -> Ci3Error:
+    """Return the error for an interrupt of an apply: whether something may have been deleted."""
+    if any(target_run.is_deleting for target_run in target_runs):
+        return InterruptedApplyError("interrupted", JOURNAL_HINT)
+    return InterruptedRunError("interrupted", "Nothing was deleted.")
 
 
 def delete_each(steps: Sequence[tuple[TargetRun, Approval]], github_reads: GitHubReads) -> None:

@@ -27,9 +27,6 @@ from ci3.core.retention.rollback import find_rollback_targets
 from ci3.errors import Ci3Error, end_sentence
 from ci3.report.plan.headlines import format_stale_advice
 
-JOURNAL_HINT = "If anything was deleted, the journal lists it."
-"""Hint of an error that ended an apply."""
-
 
 def format_advice(error: Ci3Error, notes: Iterable[str]) -> str:
     """Return an error's hint, with notes on what else has happened."""

@@ -1,6 +1,5 @@
 """Runs a workflow step in this process, against an S3 and a GitHub on loopback."""
 
-import signal
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
@@ -18,18 +17,6 @@ PREVIEW_MATCH = r"(pr|preview)-\d+(-\w+)?|site-\d|[0-9a-f]{40}"
 
 def days_ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
-
-
-@pytest.fixture(autouse=True)
-def _signals():
-    """Restore the signal handlers that the action replaces."""
-    before = {
-        signal_number: signal.getsignal(signal_number)
-        for signal_number in (signal.SIGINT, signal.SIGTERM)
-    }
-    yield
-    for signal_number, handler in before.items():
-        signal.signal(signal_number, handler)
 
 
 @pytest.fixture
