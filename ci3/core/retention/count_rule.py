@@ -21,12 +21,13 @@ class CountLimit:
 
 
 def check_upload_count(
-    dated: DatedDeployment, complete: AgeOrder, limit: CountLimit, noun: str = "newest"
+    dated: DatedDeployment, complete: AgeOrder, limit: CountLimit, *, is_second_count: bool = False
 ) -> RuleCheck:
     """Return whether too few complete deployments are known to be uploaded later.
 
-    `noun` is what the deployments that stay are called: the 5 newest.
+    With `is_second_count`, names are counted too: the message says that this count is by uploads.
     """
+    noun = "most recently uploaded" if is_second_count else "newest"
     required = limit.required
     position = complete.positions.get(dated.deployment.name)
     if position is not None and position < required:
@@ -38,7 +39,8 @@ def check_upload_count(
         )
     newer_count = complete.count_newer(dated)
     if newer_count >= required:
-        return _not_matched(newer_count, required)
+        predicate = "uploaded later" if is_second_count else ""
+        return _not_matched(newer_count, required, predicate)
     overlapping = complete.find_overlapping(dated)
     return RuleCheck(
         code=ReasonCode.KEEP_COUNT if overlapping is None else ReasonCode.AMBIGUOUS_AGE,
@@ -55,7 +57,7 @@ def check_name_count(name: str, complete: NameOrder, limit: CountLimit) -> RuleC
     """
     newer_count = complete.count_newer(name)
     if newer_count >= limit.required:
-        return _not_matched(newer_count, limit.required)
+        return _not_matched(newer_count, limit.required, "with a higher name")
     known = _describe_known(newer_count, limit.required, "higher by name")
     incomparable_count = complete.count_incomparable(name)
     is_ranked = complete.count_comparable(name) > limit.required
@@ -68,11 +70,11 @@ def check_name_count(name: str, complete: NameOrder, limit: CountLimit) -> RuleC
     )
 
 
-def _not_matched(newer_count: int, required: int) -> RuleCheck:
+def _not_matched(newer_count: int, required: int, predicate: str) -> RuleCheck:
     return RuleCheck(
         code=ReasonCode.KEEP_COUNT,
         is_matched=False,
-        format_message=lambda: _enough_newer(newer_count, required),
+        format_message=lambda: _enough_newer(newer_count, required, predicate),
     )
 
 
@@ -85,8 +87,9 @@ def _describe_known(newer_count: int, required: int, predicate: str) -> str:
     return f"only {deployments} known to be {predicate} (limit {required:,})"
 
 
-def _enough_newer(newer_count: int, required: int) -> str:
-    return f"{pluralize(newer_count, 'newer deployment')} (limit {required:,})"
+def _enough_newer(newer_count: int, required: int, predicate: str) -> str:
+    deployments = pluralize(newer_count, "deployment" if predicate else "newer deployment")
+    return f"{' '.join(filter(None, (deployments, predicate)))} (limit {required:,})"
 
 
 def _too_few_newer(

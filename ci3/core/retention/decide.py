@@ -296,7 +296,7 @@ def _check_counts(
         return (check_upload_count(dated, group.complete, limit),)
     return (
         check_name_count(dated.deployment.name, group.by_name, limit),
-        check_upload_count(dated, group.complete, limit, "most recently uploaded"),
+        check_upload_count(dated, group.complete, limit, is_second_count=True),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ci3.core.live.pins import pin_protected
-from ci3.core.model.decision import Action
+from ci3.core.model.decision import Action, ReasonCode
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.unfinished import PartialDeletion
@@ -104,3 +104,16 @@ def test_partly_deleted_deployment_is_recorded_as_incomplete():
     evaluated = [evaluation.decision.deployment for evaluation in evaluations]
     completeness = {deployment.name: deployment.is_complete for deployment in evaluated}
     assert completeness == {"new": True, "old": False}
+
+
+def test_counts_by_name_and_by_upload_have_different_messages():
+    deployments = inventory(*(deployment(f"build-{number}", 9 - number) for number in range(3)))
+    policy = RetentionPolicy(keep_count=1, age_from=AgeFrom.NAME)
+
+    evaluations = evaluate(deployments, policy, (), NOW, 1)
+
+    [checks] = [
+        evaluation.checks for evaluation in evaluations if evaluation.deployment.name == "build-0"
+    ]
+    messages = [check.message for check in checks if check.code is ReasonCode.KEEP_COUNT]
+    assert len({*messages}) == 2
