@@ -240,12 +240,12 @@ class ApprovedDeletion:
     def _end_journal(self, stopped: str, deleted_prefixes: Sequence[str]) -> str:
         """Write the last record of the journal; return why the run ended early, or an empty text.
 
-        A failed write counts as an early end.
+        A write that fails or is interrupted counts as an early end.
         """
         try:
             self.journal.record_end(stopped, deleted_prefixes)
-        except JournalError as exc:
-            return stopped or exc.full_message
+        except (JournalError, KeyboardInterrupt) as exc:
+            return stopped or describe_error(exc)
         return stopped
 
     def _make_result(self, results: Iterable[DeploymentResult], stop_reason: str) -> ApplyResult:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from ci3.core.model.result import ObjectOutcome
+from ci3.engine.journal.writer import Journal
 from ci3.errors import ExitCode, describe_error
 from tests.support.cleanup_run import apply
 from tests.support.s3.fault_proxy import FaultProxy
@@ -53,3 +54,17 @@ def test_interrupted_run_waits_for_requests_in_flight_and_reports_every_object(
     requested_count = sum(len(request.batch_keys) for request in proxy.deletions)
     assert run.result.count_objects(ObjectOutcome.DELETED) == requested_count < 9_500
     assert run.result.count_objects(ObjectOutcome.FAILED) == 9_500 - requested_count
+
+
+def test_interrupt_while_the_journal_is_ended_leaves_the_outcomes(
+    site: MemorySite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    site.deploy("new", days=1)
+    site.deploy("old", days=10)
+    monkeypatch.setattr(Journal, "record_end", interrupt)
+    run = apply(site)
+    assert run.counts("old") == {"deleted": 3}
+    assert run.result.stop_reason == describe_error(KeyboardInterrupt())
