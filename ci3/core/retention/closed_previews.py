@@ -258,15 +258,13 @@ def find_open_warnings(
 
     Only of those that were read: an older build of one that has a newer preview is no reason.
     """
-    is_kept: dict[int, bool] = {}
+    kept: set[int] = set()
+    deleted: set[int] = set()
     for decision in decisions:
-        if number := parse_pull_request(decision.deployment.name):
-            is_kept[number] = is_kept.get(number, False) or not decision.is_delete
-    numbers = sorted(
-        number
-        for number, is_any_kept in is_kept.items()
-        if reading.is_open(number) and not is_any_kept
-    )
+        number = parse_pull_request(decision.deployment.name)
+        if number is not None:
+            (deleted if decision.is_delete else kept).add(number)
+    numbers = sorted(number for number in deleted - kept if reading.is_open(number))
     if not numbers:
         return ()
     message = (

@@ -8,22 +8,17 @@ import pytest
 from ci3.core.live.pins import Pin, pin_protected, pin_run
 from ci3.core.live.preview_names import parse_pull_request
 from ci3.core.live.references import Reference
-from ci3.core.live.sources import LiveReading, LiveReference, LiveSource
 from ci3.core.model.decision import ReasonCode
 from ci3.core.model.issues import WarningCode
 from ci3.core.model.user_pattern import UserPattern
 from ci3.core.retention.age_order import AgeFrom
 from ci3.core.retention.closed_previews import (
-    ClosedPreviews,
     PullRequest,
     PullRequestReading,
     check_preview,
     find_expiry_warnings,
     find_open_warnings,
-    pin_unexpired,
     select_closed_previews,
-    select_numbers,
-    select_open_numbers,
 )
 from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.unfinished import PartialDeletion
@@ -336,50 +331,37 @@ def test_messages():
     ("wanted", "has_warning"),
     [([12, 13, 14], False), ([12], False), ([], False), ([13, 14], True), ([12, 99], True)],
 )
-def test_warning_requires_an_unread_pull_request_or_that_all_are_missing(wanted, has_warning):
+def test_warning_requires_an_unavailable_pull_request_or_that_all_are_missing(wanted, has_warning):
     missing = frozenset({13, 14})
     known = replace(reading(_12=pull_request()), missing=missing, wanted=frozenset(wanted))
     codes = [warning.code for warning in find_expiry_warnings(known)]
     assert codes == ([WarningCode.EXPIRE_CLOSED] if has_warning else [])
 
 
-def test_numbers_to_read_are_those_of_old_previews_without_a_pin():
-    previews = [
-        deployment("pr-12", 20), deployment("pr-12-a1b2c3d", 1), deployment("pr-13", 2.99),
-        deployment("pr-14", 3), deployment("pr-15", 20), deployment("16", 20),
-        empty_deployment("pr-17"),
-    ]  # fmt: skip
-    assert select_numbers(previews, [live_pin("pr-15")], PERIOD, NOW) == {12, 14}
+def test_incomplete_preview_of_an_open_pull_request_is_in_progress():
+    preview, release = marker_only_deployment("pr-12", 5), deployment("main", 10)
+    pull_requests = reading(_12=pull_request(None))
+    evaluations = evaluate_all(preview, release, keep_count=1, pull_requests=pull_requests)
+    codes = [reason.code for reason in evaluations[0].decision.reasons]
+    assert ReasonCode.IN_PROGRESS in codes
 
 
-def test_open_numbers_are_those_of_the_live_source():
-    readings = [
-        LiveReading(
-            source=LiveSource.parse(text),
-            references=(
-                LiveReference(name="x", evidence="", reference=Reference(pull_request=number)),
-            ),
-        )
-        for text, number in (("open-pull-requests", 12), ("github-deployments", 13))
-    ]
-    assert select_open_numbers(readings) == {12}
+def test_pin_is_the_only_reason_of_a_preview_whose_pull_request_is_unknown():
+    [evaluation] = evaluate_all(
+        deployment("pr-12", 20),
+        keep_count=1,
+        pins=pin_protected(["pr-12"]),
+        pull_requests=PullRequestReading(missing=frozenset({12})),
+    )
+    codes = [reason.code for reason in evaluation.decision.reasons]
+    assert ReasonCode.PROTECTED in codes
+    assert ReasonCode.EXPIRE_CLOSED not in codes
 
 
-def test_recheck_pins_previews_that_are_no_longer_known_to_be_closed():
-    numbers = (12, 13, 14)
-    previews = ClosedPreviews(deployments=[deployment(f"pr-{number}", 20) for number in numbers])
-    current = reading(_12=pull_request(), _13=pull_request(None))
-
-    pins = pin_unexpired(previews, current, PERIOD, NOW)
-
-    assert previews.numbers == {*numbers}
-    assert [pin.reference.folder for pin in pins] == ["pr-13", "pr-14"]
-    assert [pin.allows_completion for pin in pins] == [False, True]
-    assert [pin.matches("pr-12") for pin in pins] == [False, False]
-    assert len(pin_unexpired(previews, current, None, NOW)) == len(numbers)
-
-
-def test_numbers_to_read_are_those_of_older_builds_of_a_pinned_pull_request():
-    previews = [deployment("pr-12-a1b2c3d", 20), deployment("pr-13", 20)]
-    pins = pin_run([Reference(pull_request=number) for number in (12, 13)])
-    assert select_numbers(previews, pins, PERIOD, NOW) == {12}
+@pytest.mark.parametrize(("closed_days", "has_check"), [(10, False), (1, True), (None, True)])
+def test_only_a_preview_that_is_not_expired_has_a_check(closed_days, has_check):
+    [evaluation] = evaluate_all(
+        deployment("pr-12", 20), pull_requests=reading(_12=pull_request(closed_days))
+    )
+    codes = [check.code for check in evaluation.checks]
+    assert codes.count(ReasonCode.EXPIRE_CLOSED) == has_check

@@ -168,7 +168,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_pins_keep_what_the_table_says(case):
+def test_pins_keep_what_the_table_lists(case):
     assert decide_case(case) == list_expected(case)
 
 
