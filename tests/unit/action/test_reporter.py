@@ -31,7 +31,7 @@ def make_settings(**texts):
     ("texts", "plan_file"),
     [({"plan_file": "plan.json"}, "plan.json"), ({}, "")],
 )
-def test_shortened_summary_says_where_the_plan_file_is(tmp_path, texts, plan_file):
+def test_shortened_summary_names_the_plan_file(tmp_path, texts, plan_file):
     deployments = [deployment("|" * 200 + f"{number:04}", 1 + number) for number in range(900)]
     plan = cases.make_plan(inventory(*deployments))
     reporter = Reporter(Runner(str(tmp_path / "summary")))

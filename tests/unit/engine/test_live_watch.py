@@ -70,7 +70,7 @@ def test_only_sources_with_an_old_reading_are_read_again(sources, seconds, expec
     assert [sources for sources, _ in watched.readings] == ([expected] if expected else [])
 
 
-def test_deployment_that_became_live_is_kept_even_if_it_is_not_live_later() -> None:
+def test_deployment_that_was_live_once_is_kept_even_if_it_is_not_live_later() -> None:
     watched = WatchedSources()
     watched.live, watched.seconds = "old-2", 10
     assert watched.begin("old-1", "old-2") == {"old-2": ObjectOutcome.CHANGED}

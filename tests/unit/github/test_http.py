@@ -204,7 +204,7 @@ def test_secondary_rate_limit_without_headers_is_recognized_by_its_message(fake,
     assert waits == [60.0]
 
 
-def test_error_of_a_long_rate_limit_says_when_it_ends(fake, api, waits):
+def test_error_of_a_long_rate_limit_names_its_end(fake, api, waits):
     fake.fail_next("POST", "comments", 429, {"message": "Slow down"}, {"retry-after": "121"})
 
     error = catch_error(write_comment, api, "POST")

@@ -147,7 +147,7 @@ def test_invalid_part_of_a_list_is_a_problem(value: str) -> None:
     assert "/my-site/live" in words_in(get_problem(read_test_parameter(prefix="app/")))
 
 
-def test_problem_of_a_missing_parameter_says_what_to_check() -> None:
+def test_problem_of_a_missing_parameter_names_what_to_check() -> None:
     words = words_in(get_problem(read_test_parameter(region="eu-west-1")))
 
     assert {"SSM", "/my-site/live", "eu-west-1", "ParameterNotFound", "region"} <= words

@@ -186,7 +186,7 @@ def test_older_record_that_cannot_be_read_is_a_problem(fake, api, status):
     assert "deployments/1/statuses" in reading.problem
 
 
-def test_evidence_of_an_additional_deployment_says_why_it_counts(fake, api):
+def test_evidence_of_an_additional_deployment_explains_why_it_counts(fake, api):
     add_records(fake, f"{TODAY}, {LAST_WEEK}, c success>inactive by deploy")
     *_, own = read_source(api).references
     *_, unknown = read_source(api, own=OwnWorkflow()).references
@@ -218,7 +218,7 @@ def test_newest_success_of_another_system_needs_no_further_request(fake, api):
     assert len(fake.requests) == 2
 
 
-def test_search_is_limited_and_keeps_the_newest_unread_deployment(fake, api):
+def test_search_is_limited_and_keeps_the_newest_deployment_it_does_not_read(fake, api):
     """All records belong to one workflow that deploys and cleans up."""
     for number in range(100):
         url = fake.content.run(100 + number, WORKFLOW)

@@ -97,7 +97,7 @@ def test_same_reader_reads_each_number_once(fake, reader):
     assert list_paths(fake) == ["?", "?", "?", "999"]
 
 
-def test_request_limit_leaves_the_remaining_numbers_unread(fake, api):
+def test_request_limit_leaves_the_remaining_numbers_unavailable(fake, api):
     close_pull_requests(fake, range(1, 1000))
     numbers = [100, 300, 500, 700, 900]
 

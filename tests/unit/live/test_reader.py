@@ -116,7 +116,7 @@ def test_failed_source_does_not_affect_the_others(site: Bucket, proxy: FaultProx
 
 
 @pytest.mark.parametrize("text", ["github-deployments", "open-pull-requests", "branches"])
-def test_github_without_a_client_is_a_problem_that_says_what_to_set(bucket, text):
+def test_github_without_a_client_is_a_problem_that_names_what_to_set(bucket, text):
     [reading] = read_sources(bucket, text)
 
     assert reading.references == ()

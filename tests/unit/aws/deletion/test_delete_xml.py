@@ -42,8 +42,8 @@ ERRORS = (
     "<Error><Key>d</Key><VersionId>v</VersionId><Code>InternalError</Code><Message/></Error>"
     "</DeleteResult>"
 )
-ODD = f"{HEAD}<Deleted><Key>a&amp;b</Key></Deleted></DeleteResult>"
-ANSWERS = (PLAIN, MARKERS, ERRORS, ODD)
+UNUSUAL = f"{HEAD}<Deleted><Key>a&amp;b</Key></Deleted></DeleteResult>"
+ANSWERS = (PLAIN, MARKERS, ERRORS, UNUSUAL)
 KEYS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1
 )
@@ -79,7 +79,7 @@ def parse_with_botocore(body: bytes, operation) -> dict:
     return parser.parse({"body": body, "headers": {}, "status_code": 200}, operation.output_shape)
 
 
-def check_against_botocore(body: bytes, operation) -> bool:
+def compare_with_botocore(body: bytes, operation) -> bool:
     """Compare with botocore; return whether `split_response` could parse the body."""
     parts = split_response(body)
     if parts is None:
@@ -102,7 +102,7 @@ def check_against_botocore(body: bytes, operation) -> bool:
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=["plain", "markers", "errors", "odd"])
 def test_responses_of_real_servers_are_parsed(operation, answer: str) -> None:
-    assert check_against_botocore(answer.encode(), operation) is (answer is not ODD)
+    assert compare_with_botocore(answer.encode(), operation) is (answer is not UNUSUAL)
 
 
 def test_mutated_responses_are_parsed_as_by_botocore_or_left_to_it(operation) -> None:
@@ -114,5 +114,5 @@ def test_mutated_responses_are_parsed_as_by_botocore_or_left_to_it(operation) ->
             answer = rng.choice(CHANGES)(answer, rng)
         if rng.random() < 0.3:
             answer = re.sub("Contents|ListBucketResult", "Deleted", answer)
-        parsed_count += check_against_botocore(answer.encode("utf-8", "surrogatepass"), operation)
+        parsed_count += compare_with_botocore(answer.encode("utf-8", "surrogatepass"), operation)
     assert BODIES / 10 < parsed_count < BODIES * 0.9

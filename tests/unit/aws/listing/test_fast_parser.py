@@ -198,7 +198,7 @@ def to_objects(answer: dict) -> list[StoredObject]:
     ]
 
 
-def check_against_botocore(body: bytes, shape: botocore.model.Shape) -> bool:
+def compare_with_botocore(body: bytes, shape: botocore.model.Shape) -> bool:
     """Compare with botocore; return whether `split_page` could parse the page."""
     parts = split_page(body)
     if parts is None:
@@ -229,7 +229,7 @@ def to_comparable(answer: dict) -> dict:
 @pytest.mark.parametrize("page", PAGES, ids=["AWS", "SeaweedFS", "Ceph", "MinIO"])
 def test_pages_of_real_servers_are_parsed(page: str, shape) -> None:
     is_plain = "&amp;" not in page.partition("<Contents>")[2] and "<Type>" not in page
-    assert check_against_botocore(page.encode(), shape) is is_plain
+    assert compare_with_botocore(page.encode(), shape) is is_plain
 
 
 def test_mutated_pages_are_parsed_as_by_botocore_or_left_to_it(shape) -> None:
@@ -243,5 +243,5 @@ def test_mutated_pages_are_parsed_as_by_botocore_or_left_to_it(shape) -> None:
         if rng.random() < 0.05:
             position = rng.randrange(len(body) + 1)
             body = body[:position] + bytes([rng.randrange(256)]) + body[position + 1 :]
-        parsed_count += check_against_botocore(body, shape)
+        parsed_count += compare_with_botocore(body, shape)
     assert BODIES / 10 < parsed_count < BODIES * 0.9

@@ -96,7 +96,7 @@ def test_reason_of_a_pin_has_the_matching_value(name, pin, code, value):
     assert value in reason.message
 
 
-def test_reason_says_that_a_folder_is_only_the_newest_of_a_pull_request():
+def test_reason_names_a_folder_the_newest_of_a_pull_request():
     assert RUN.build_reason(NEWEST) != RUN.build_reason("PR_12")
     assert OPEN.build_reason(NEWEST) != OPEN.build_reason("preview-12")
 

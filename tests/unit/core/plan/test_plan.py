@@ -298,7 +298,7 @@ def test_next_run_is_needed_when_the_first_rule_ends(decisions, rules, days):
     assert make_plan(decisions=decisions, rules=rules).next_run_by == expected
 
 
-def test_next_run_is_counted_from_the_whole_second_in_a_new_rule():
+def test_next_run_is_counted_from_the_full_second_in_a_new_rule():
     created_at = NOW + timedelta(milliseconds=999)
 
     planned = make_plan(decisions=(BY_RULE,), created_at=created_at)

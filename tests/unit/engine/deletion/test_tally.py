@@ -42,7 +42,7 @@ def test_only_deployments_without_another_outcome_are_fully_deleted():
     assert result.stop_reason == "reason"
 
 
-def test_deployment_that_has_become_live_is_kept_with_the_reason():
+def test_deployment_that_is_live_now_is_kept_with_the_reason():
     tally = start_tally()
     control = RunControl(progress=NoProgress(), sleep=lambda _: None)
 

@@ -122,7 +122,7 @@ def test_large_row_group_is_read_in_batches():
     assert max(map(len, batches)) <= BATCH_ROWS
 
 
-def test_missing_pyarrow_is_an_error_that_says_what_to_install(site, proxy, monkeypatch):
+def test_missing_pyarrow_is_an_error_that_names_what_to_install(site, proxy, monkeypatch):
     site.deploy("d0", days=1)
     report = report_of(site, files=[to_parquet([], ALL_VERSIONS)], file_format="Parquet")
     context = make_context(site, inventory=report.deliver(site))

@@ -37,5 +37,5 @@ def test_without_removal_of_rules_live_objects_are_lost() -> None:
     assert any(history.lost_objects for history in play_histories(range(100), reconciles=False))
 
 
-def test_without_the_last_gate_objects_that_become_live_during_a_run_are_lost() -> None:
+def test_without_the_last_gate_objects_that_go_live_during_a_run_are_lost() -> None:
     assert any(history.lost_objects for history in play_histories(range(100), has_last_gate=False))

@@ -159,7 +159,7 @@ def test_nothing_is_restored_if_its_rule_cannot_be_removed(site: MemorySite) -> 
     assert restore_exit_code(restore_run.plan, result) is ExitCode.PARTIAL
 
 
-def test_nothing_is_restored_if_rules_become_unreadable_after_the_plan(
+def test_nothing_is_restored_if_rules_cannot_be_read_after_the_plan(
     site: MemorySite,
 ) -> None:
     delete_objects(site, "old-1/file-00000")

@@ -216,7 +216,7 @@ NEXT_STEPS = {
 
 
 @pytest.mark.parametrize("case", NEXT_STEPS)
-def test_only_an_applicable_plan_says_how_to_apply_it(case):
+def test_only_an_applicable_plan_explains_how_to_apply_it(case):
     markdown = render_run_markdown([NEXT_STEPS[case]], CONTEXT)
 
     assert (CONTEXT.how_to_apply in markdown) is (case == "plan")
