@@ -1,4 +1,4 @@
-"""A site for mistakes at the command line, and a check that none of them changes it."""
+"""Fixtures for wrong requests and settings, and a check that none of them changes the site."""
 
 import signal
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ PLAN = ("plan-cleanup",)
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     code: int
     out: str
     err: str
 
     def check_error(self, code: int, *values: str) -> None:
-        """Check that there is one error, with a hint and with these values."""
+        """Check that stderr has one error, with a hint and with these values."""
         text = " ".join(self.err.split())
         assert self.code == code, self.err
         assert text.count("Error: ") == 1, self.err
@@ -31,24 +31,24 @@ class Ran:
         for value in values:
             assert value in text
         lines = [line for line in self.err.splitlines() if line.strip()]
-        assert not lines[-1].startswith("Error: "), "there must be a hint"
+        assert not lines[-1].startswith("Error: "), "a hint must follow the error"
 
 
 @pytest.fixture
 def ci3(capsys: pytest.CaptureFixture[str]):
-    """Run the command; gives its exit code and what it wrote."""
+    """Return a function that runs the command."""
 
-    def run(*argv: str) -> Ran:
+    def run(*argv: str) -> CommandResult:
         code = main(argv)
         captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
+        return CommandResult(code, captured.out, captured.err)
 
     return run
 
 
 @pytest.fixture
 def act(live: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
-    """Run the action with inputs; gives its exit code and its log."""
+    """Return a function that runs the action with inputs and returns its exit code and log."""
     before = {
         signal_number: signal.getsignal(signal_number)
         for signal_number in (signal.SIGINT, signal.SIGTERM)
@@ -61,13 +61,13 @@ def act(live: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
         return run_action(), capsys.readouterr().out
 
     yield run
-    for signal_number, action in before.items():
-        signal.signal(signal_number, action)
+    for signal_number, handler in before.items():
+        signal.signal(signal_number, handler)
 
 
 @pytest.fixture
 def live(site: Bucket) -> Bucket:
-    """A site of seven deployments and a file, behind the proxy."""
+    """A bucket with seven deployments and a file, behind the proxy."""
     site.put("index.html")
     for days in range(7):
         site.deploy(f"web-{days}", days=days, files=2)
@@ -75,7 +75,7 @@ def live(site: Bucket) -> Bucket:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_changes(request: pytest.FixtureRequest):
+def _check_bucket_is_unchanged(request: pytest.FixtureRequest):
     if "live" not in request.fixturenames:
         yield
         return

@@ -1,4 +1,4 @@
-"""Settings that do not fit: exit code 2, one error that names them, and no request."""
+"""Invalid settings: exit code 2, one error that names them, and no request."""
 
 import json
 import re
@@ -35,9 +35,9 @@ from tests.support.s3.fault_proxy import FaultProxy
 def test_value_that_does_not_fit(  # noqa: PLR0917 - a table's columns
     ci3, live: Bucket, proxy: FaultProxy, option: str, value: str, assert_screen
 ) -> None:
-    ran = ci3(*CLEANUP, *live.options(), option, value)
-    ran.check_error(2, value)
-    assert_screen(ran.err)
+    result = ci3(*CLEANUP, *live.options(), option, value)
+    result.check_error(2, value)
+    assert_screen(result.err)
     assert proxy.requests == []
 
 
@@ -78,38 +78,38 @@ BAD_VALUES = [
 
 @pytest.mark.parametrize(("name", "value"), BAD_VALUES)
 @pytest.mark.parametrize("command", [PLAN, CLEANUP])
-def test_bad_value_of_an_option_is_told_with_its_name(  # noqa: PLR0917 - a table's columns
+def test_error_for_a_bad_option_value_names_the_option(  # noqa: PLR0917 - a table's columns
     ci3, live: Bucket, proxy: FaultProxy, command: Sequence[str], name: str, value: str
 ) -> None:
-    ran = ci3(*command, *live.options(), f"--{name}", value)
-    ran.check_error(2, f" --{name}")
+    result = ci3(*command, *live.options(), f"--{name}", value)
+    result.check_error(2, f" --{name}")
     assert proxy.requests == []
 
 
 def test_messages_for_bad_values(ci3, live: Bucket, assert_screen) -> None:
-    runs = [ci3(*PLAN, *live.options(), f"--{name}", value) for name, value in BAD_VALUES]
-    assert_screen("\n".join(run.err for run in runs))
+    results = [ci3(*PLAN, *live.options(), f"--{name}", value) for name, value in BAD_VALUES]
+    assert_screen("\n".join(result.err for result in results))
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_VALUES)
-def test_bad_value_in_a_policy_file_is_told_with_its_line(
+def test_error_for_a_bad_value_in_a_policy_file_names_its_line(
     ci3, live: Bucket, proxy: FaultProxy, name: str, value: str
 ) -> None:
-    written = value if SETTINGS_BY_NAME[name].kind is Kind.COUNT else json.dumps(value)
+    yaml_value = value if SETTINGS_BY_NAME[name].kind is Kind.COUNT else json.dumps(value)
     for text, line in (
-        (f"{name}: {written}\n", 1),
-        (f"targets:\n- prefix: app\n- prefix: docs\n  {name}: {written}\n", 4),
-        (f"defaults:\n  {name}: {written}\ntargets: [{{prefix: app}}]\n", 2),
+        (f"{name}: {yaml_value}\n", 1),
+        (f"targets:\n- prefix: app\n- prefix: docs\n  {name}: {yaml_value}\n", 4),
+        (f"defaults:\n  {name}: {yaml_value}\ntargets: [{{prefix: app}}]\n", 2),
     ):
         Path("policy.yml").write_text(text, encoding="utf-8")
-        ran = ci3(*CLEANUP, *live.options(), "--policy-file", "policy.yml")
-        ran.check_error(2, "policy.yml", name)
-        assert re.search(rf"policy\.yml\D+{line}\b", ran.err)
+        result = ci3(*CLEANUP, *live.options(), "--policy-file", "policy.yml")
+        result.check_error(2, "policy.yml", name)
+        assert re.search(rf"policy\.yml\D+{line}\b", result.err)
     assert proxy.requests == []
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_VALUES)
-def test_bad_value_of_an_input_is_told_with_its_name(
+def test_error_for_a_bad_input_value_names_the_input(
     act, live: Bucket, proxy: FaultProxy, name: str, value: str
 ) -> None:
     code, log = act({"mode": "apply", name: value})
@@ -134,12 +134,12 @@ BAD_TARGETS = [
 
 @pytest.mark.parametrize("text", BAD_TARGETS, ids=lambda text: text[:30])
 @pytest.mark.parametrize("command", [PLAN, CLEANUP])
-def test_bad_targets_are_told_before_anything_is_asked(
+def test_bad_targets_are_an_error_before_any_request(
     ci3, live: Bucket, proxy: FaultProxy, command: Sequence[str], text: str
 ) -> None:
     Path("policy.yml").write_text(text, encoding="utf-8")
-    ran = ci3(*command, *live.options(), "--policy-file", "policy.yml")
-    ran.check_error(2, "policy.yml" if "plan-file" not in text else "plan-file")
+    result = ci3(*command, *live.options(), "--policy-file", "policy.yml")
+    result.check_error(2, "policy.yml" if "plan-file" not in text else "plan-file")
     assert proxy.requests == []
 
 
@@ -152,22 +152,22 @@ def test_messages_for_bad_targets(ci3, live: Bucket, assert_screen) -> None:
 
 
 @pytest.mark.parametrize("command", [PLAN, CLEANUP])
-def test_unknown_option_names_the_nearest(ci3, live: Bucket, command: Sequence[str]) -> None:
-    ran = ci3(*command, *live.options(), "--keep-cuont", "3")
-    ran.check_error(2, "--keep-cuont", "--keep-count", f"{command[0]} --help")
+def test_unknown_option_suggests_the_nearest(ci3, live: Bucket, command: Sequence[str]) -> None:
+    result = ci3(*command, *live.options(), "--keep-cuont", "3")
+    result.check_error(2, "--keep-cuont", "--keep-count", f"{command[0]} --help")
 
 
-def test_unknown_command(ci3) -> None:
+def test_unknown_command_is_an_error(ci3) -> None:
     ci3("clean").check_error(2, "clean", "ci3 --help")
 
 
 def test_no_command_shows_the_help(ci3) -> None:
-    ran = ci3()
-    assert (ran.code, ran.out) == (2, "")
-    assert "Examples:" in ran.err
+    result = ci3()
+    assert (result.code, result.out) == (2, "")
+    assert "Examples:" in result.err
 
 
-def test_unknown_key_in_a_policy_file_names_the_nearest(ci3, live: Bucket) -> None:
+def test_unknown_key_in_a_policy_file_suggests_the_nearest(ci3, live: Bucket) -> None:
     Path("policy.yml").write_text("bucket: x\nkeep-cuont: 3\n", encoding="utf-8")
-    ran = ci3(*CLEANUP, *live.options(), "--policy-file", "policy.yml")
-    ran.check_error(2, "policy.yml", " 2:", "keep-cuont", "keep-count")
+    result = ci3(*CLEANUP, *live.options(), "--policy-file", "policy.yml")
+    result.check_error(2, "policy.yml", " 2:", "keep-cuont", "keep-count")
