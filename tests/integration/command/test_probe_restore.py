@@ -1,4 +1,4 @@
-"""`ci3 doctor --probe-restore`: what it finds on stores of each kind, and that nothing is left."""
+"""`ci3 doctor --probe-restore`: its findings on each kind of store; nothing remains in it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -45,32 +45,32 @@ def examine(site: MemorySite, capsys) -> Callable[..., tuple[int, dict[str, dict
     return examine
 
 
-def stored(site: MemorySite) -> dict[str, list[Version]]:
+def copy_versions(site: MemorySite) -> dict[str, list[Version]]:
     return {key: [*versions] for key, versions in site._bucket.versions.items()}
 
 
-def probe_writes(site: MemorySite) -> list[Request]:
+def list_writes(site: MemorySite) -> list[Request]:
     return [request for request in site.proxy.requests if request.is_write]
 
 
 def test_store_that_restores_is_found_and_nothing_is_left(
     site: MemorySite, examine, assert_screen
 ) -> None:
-    before = stored(site)
-    code, found, _ = examine("--probe-restore")
-    assert (code, found["restore"]["level"]) == (ExitCode.DONE, "ok")
-    assert found["versioning"]["level"] == "note"
-    assert_screen(found["versioning"]["message"])
-    assert stored(site) == before
-    keys = {request.target.partition("?")[0] for request in probe_writes(site)}
+    before = copy_versions(site)
+    code, findings, _ = examine("--probe-restore")
+    assert (code, findings["restore"]["level"]) == (ExitCode.DONE, "ok")
+    assert findings["versioning"]["level"] == "note"
+    assert_screen(findings["versioning"]["message"])
+    assert copy_versions(site) == before
+    keys = {request.target.partition("?")[0] for request in list_writes(site)}
     assert len(keys) == 1
     assert next(iter(keys)).startswith(f"/{site.name}/{PROBE_KEY}")
 
 
-def test_probe_stays_under_the_prefix_and_uses_a_name_of_its_own(site: MemorySite, examine) -> None:
+def test_each_probe_uses_a_new_key_under_the_prefix(site: MemorySite, examine) -> None:
     for _ in range(2):
         assert examine("--probe-restore", "--prefix", "app")[0] == ExitCode.DONE
-    keys = {request.target.partition("?")[0] for request in probe_writes(site)}
+    keys = {request.target.partition("?")[0] for request in list_writes(site)}
     assert len(keys) == 2
     assert all(key.startswith(f"/{site.name}/app/{PROBE_KEY}") for key in keys)
 
@@ -78,13 +78,13 @@ def test_probe_stays_under_the_prefix_and_uses_a_name_of_its_own(site: MemorySit
 def test_store_like_swift_is_found_and_nothing_is_left(
     site: MemorySite, examine, assert_screen
 ) -> None:
-    before = stored(site)
+    before = copy_versions(site)
     site.behave_like_swift()
-    code, found, _ = examine("--probe-restore")
-    assert (code, found["restore"]["level"]) == (ExitCode.REFUSED, "problem")
-    assert_screen(found["restore"]["message"], "restore")
-    assert_screen(found["versioning"]["message"], "versioning")
-    assert stored(site) == before
+    code, findings, _ = examine("--probe-restore")
+    assert (code, findings["restore"]["level"]) == (ExitCode.REFUSED, "problem")
+    assert_screen(findings["restore"]["message"], "restore")
+    assert_screen(findings["versioning"]["message"], "versioning")
+    assert copy_versions(site) == before
 
 
 @pytest.mark.parametrize("state", ["", "Suspended"])
@@ -92,32 +92,32 @@ def test_bucket_that_keeps_no_new_versions_is_not_written_to(
     site: MemorySite, examine, state: str, assert_screen
 ) -> None:
     site._bucket.versioning = state
-    code, found, _ = examine("--probe-restore")
-    assert (code, found["restore"]["level"]) == (ExitCode.REFUSED, "problem")
-    assert_screen(found["restore"]["message"])
-    assert probe_writes(site) == []
+    code, findings, _ = examine("--probe-restore")
+    assert (code, findings["restore"]["level"]) == (ExitCode.REFUSED, "problem")
+    assert_screen(findings["restore"]["message"])
+    assert list_writes(site) == []
 
 
 def test_bucket_with_mfa_delete_is_not_written_to(site: MemorySite, examine) -> None:
     site._bucket.needs_mfa = True
     assert examine("--probe-restore")[0] == ExitCode.REFUSED
-    assert probe_writes(site) == []
+    assert list_writes(site) == []
 
 
 def test_without_the_option_nothing_is_written(site: MemorySite, examine, assert_screen) -> None:
-    code, found, _ = examine()
-    assert (code, found["restore"]["level"], probe_writes(site)) == (ExitCode.DONE, "note", [])
-    assert "--probe-restore" in found["restore"]["advice"]
-    assert_screen(found["versioning"]["message"])
+    code, findings, _ = examine()
+    assert (code, findings["restore"]["level"], list_writes(site)) == (ExitCode.DONE, "note", [])
+    assert "--probe-restore" in findings["restore"]["advice"]
+    assert_screen(findings["versioning"]["message"])
 
 
 @pytest.mark.parametrize("number", range(1, 4))
 @pytest.mark.parametrize("fault", ["500", "dropped", "lost", "denied"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_request_that_fails_leaves_nothing_behind(
+def test_failed_request_leaves_nothing_in_the_bucket(
     site: MemorySite, examine, method: str, fault: str, number: int
 ) -> None:
-    before = stored(site)
+    before = copy_versions(site)
     pattern = PROBE_KEY
     match fault:
         case "500":
@@ -128,57 +128,59 @@ def test_request_that_fails_leaves_nothing_behind(
             site.proxy.answer_with(method, pattern, lambda _: Answer(status=503, body=b""))
         case "lost":
             site.proxy.drop(method, pattern, nth=number)
-    code, found, _ = examine("--probe-restore")
+    code, findings, _ = examine("--probe-restore")
     if fault == "dropped":
         assert code != ExitCode.DONE
-    left = {key: versions for key, versions in stored(site).items() if key not in before}
-    told = json.dumps(found)
-    assert not left or all(key in told for key in left)
+    remaining = {
+        key: versions for key, versions in copy_versions(site).items() if key not in before
+    }
+    report = json.dumps(findings)
+    assert not remaining or all(key in report for key in remaining)
     if fault != "dropped":
-        assert not left
+        assert not remaining
 
 
 @pytest.mark.parametrize("number", range(1, 9))
-def test_interrupt_at_any_request_leaves_nothing_behind(
+def test_interrupt_at_any_request_leaves_nothing_in_the_bucket(
     site: MemorySite, examine, number: int
 ) -> None:
-    before = stored(site)
-    arrived: list[Request] = []
+    before = copy_versions(site)
+    probe_requests: list[Request] = []
 
     def interrupt(request: Request) -> None:
         if PROBE_KEY in request.target:
-            arrived.append(request)
-            if len(arrived) == number:
+            probe_requests.append(request)
+            if len(probe_requests) == number:
                 raise KeyboardInterrupt
 
     site.proxy.on_request = interrupt
     code, _, _ = examine("--probe-restore")
     site.proxy.failures.clear()
     assert code == ExitCode.INTERRUPTED
-    assert stored(site) == before
+    assert copy_versions(site) == before
 
 
-def test_what_cannot_be_removed_is_named(site: MemorySite, examine) -> None:
-    number = [0]
+def test_object_that_cannot_be_removed_is_reported(site: MemorySite, examine) -> None:
+    deletions: list[Request] = []
 
-    def deny_after_the_first(request: Request) -> str | Answer:
-        number[0] += 1
-        is_after = number[0] > 3 and "versionId" in request.target
-        return Answer(status=403, body=DENIED.encode()) if is_after else site.answer(request)
+    def deny_after_third(request: Request) -> str | Answer:
+        deletions.append(request)
+        is_denied = len(deletions) > 3 and "versionId" in request.target
+        return Answer(status=403, body=DENIED.encode()) if is_denied else site.answer(request)
 
-    site.proxy.answer_with("DELETE", PROBE_KEY, deny_after_the_first)
-    code, found, _ = examine("--probe-restore")
-    left = [key for key in site._bucket.versions if PROBE_KEY in key]
-    assert (code, len(left)) == (ExitCode.ACCESS, 1)
-    assert left[0] in found["restore"]["message"]
+    site.proxy.answer_with("DELETE", PROBE_KEY, deny_after_third)
+    code, findings, _ = examine("--probe-restore")
+    remaining = [key for key in site._bucket.versions if PROBE_KEY in key]
+    assert (code, len(remaining)) == (ExitCode.ACCESS, 1)
+    assert remaining[0] in findings["restore"]["message"]
 
 
 # Permissions.
 
 
 @pytest.fixture
-def allowed(capsys) -> Iterator[Callable[[dict], tuple[int, MemorySite, IamProxy]]]:
-    """Return a function that probes under a policy."""
+def probe_with_policy(capsys) -> Iterator[Callable[[dict], tuple[int, MemorySite, IamProxy]]]:
+    """Return a function that probes with a policy: exit code, bucket and IAM."""
     site = MemorySite()
     site.enable_versioning()
     site.deploy("app/site-1", days=1)
@@ -195,18 +197,18 @@ def allowed(capsys) -> Iterator[Callable[[dict], tuple[int, MemorySite, IamProxy
         yield probe
 
 
-def printed_policy(capsys, purpose: str) -> dict:
+def print_policy(capsys, purpose: str) -> dict:
     capsys.readouterr()
     assert main(["iam-policy", purpose, "--bucket", "site", "--prefix", "app"]) == ExitCode.DONE
     return json.loads(capsys.readouterr().out)
 
 
-def test_printed_policy_is_enough_for_the_probe_and_names_its_keys_only(allowed, capsys) -> None:
-    policy = printed_policy(capsys, "probe-restore")
-    code, site, _ = allowed(policy)
+def test_printed_policy_allows_the_probe_and_only_its_keys(probe_with_policy, capsys) -> None:
+    policy = print_policy(capsys, "probe-restore")
+    code, site, _ = probe_with_policy(policy)
     assert code == ExitCode.DONE
     assert {key for key, _ in site.versions()} == {f"app/site-1/file-0000{n}" for n in range(3)}
-    [statement] = [one for one in policy["Statement"] if one["Sid"] == "ProbeRestore"]
+    [statement] = [item for item in policy["Statement"] if item["Sid"] == "ProbeRestore"]
     assert statement["Resource"] == [f"arn:aws:s3:::site/app/{PROBE_KEY}*"]
     assert {*statement["Action"]} == {
         "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}  # fmt: skip
@@ -217,12 +219,12 @@ def test_printed_policy_is_enough_for_the_probe_and_names_its_keys_only(allowed,
     ["s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion",
      "s3:ListBucketVersions"],
 )  # fmt: skip
-def test_without_one_permission_the_probe_says_so_and_leaves_nothing(
-    allowed, capsys, action: str
+def test_probe_without_a_permission_fails_and_leaves_nothing(
+    probe_with_policy, capsys, action: str
 ) -> None:
-    policy = printed_policy(capsys, "probe-restore")
+    policy = print_policy(capsys, "probe-restore")
     for statement in policy["Statement"]:
         statement["Action"] = [name for name in statement["Action"] if name != action]
-    code, site, _ = allowed(policy)
+    code, site, _ = probe_with_policy(policy)
     assert code == ExitCode.ACCESS
     assert not [key for key, _ in site.versions() if ".ci3/" in key]

@@ -1,4 +1,4 @@
-"""What `ci3 iam-policy` prints and where: JSON alone on stdout, what to know on stderr."""
+"""The output of `ci3 iam-policy`: JSON on stdout, notes on stderr."""
 
 import json
 import re
@@ -25,14 +25,14 @@ def test_policy_stands_alone_on_stdout_and_what_to_know_beside_it(capsys, assert
 
 
 def test_account_is_that_of_the_role(capsys) -> None:
-    place = ["plan", "--bucket", "my-site", "--live-from", "ssm:live", "--role-to-assume", ROLE]
-    _, out, _ = run(capsys, *place)
+    options = ["plan", "--bucket", "my-site", "--live-from", "ssm:live", "--role-to-assume", ROLE]
+    _, out, _ = run(capsys, *options)
     assert "arn:aws:ssm:*:210987654321:parameter/live" in out
-    _, out, _ = run(capsys, *place, "--account-id", "123456789012")
+    _, out, _ = run(capsys, *options, "--account-id", "123456789012")
     assert "arn:aws:ssm:*:123456789012:parameter/live" in out
 
 
-def test_targets_of_a_policy_file_are_in_one_policy(capsys, tmp_path) -> None:
+def test_one_policy_covers_all_targets_of_a_policy_file(capsys, tmp_path) -> None:
     file = tmp_path / "policy.yml"
     file.write_text(
         "defaults: {bucket: my-site}\ntargets: [{prefix: a}, {prefix: b, protect: c}]\n"
@@ -44,7 +44,7 @@ def test_targets_of_a_policy_file_are_in_one_policy(capsys, tmp_path) -> None:
     assert "arn:aws:s3:::my-site/b/c/*" in out
 
 
-def test_trust_is_printed_in_place_of_permissions(capsys) -> None:
+def test_trust_policy_is_printed_instead_of_permissions(capsys) -> None:
     code, out, err = run(capsys, "--trust", "o/r:environment:live", "--role-to-assume", ROLE)
     assert code == ExitCode.DONE
     [statement] = json.loads(out)["Statement"]
@@ -54,16 +54,16 @@ def test_trust_is_printed_in_place_of_permissions(capsys) -> None:
     assert "OWNER@ID/REPO@ID" in err
 
 
-def test_hostile_names_are_no_commands_in_the_log(capsys) -> None:
+def test_hostile_names_are_not_workflow_commands(capsys) -> None:
     _, out, _ = run(capsys, "apply", "--bucket", "my-site", "--protect", "##[[]error]ü*")
     assert "##[" not in out
     assert out.isascii()
     assert "arn:aws:s3:::my-site/##[error]ü*" in json.dumps(json.loads(out), ensure_ascii=False)
 
 
-def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
-    names = [word for number in range(300) for word in ("--protect", f"release-{number}")]
-    _, _, err = run(capsys, "apply", "--bucket", "my-site", *names)
+def test_policy_that_is_too_long_for_iam_is_reported(capsys) -> None:
+    options = [part for number in range(300) for part in ("--protect", f"release-{number}")]
+    _, _, err = run(capsys, "apply", "--bucket", "my-site", *options)
     assert "6,144" in err
 
 
@@ -77,7 +77,7 @@ def test_policy_that_is_too_long_for_iam_is_told(capsys) -> None:
         ("us-isob-east-1", "aws-iso-b"),
     ],
 )
-def test_arns_are_of_the_regions_partition(capsys, region, partition) -> None:
+def test_arns_have_the_partition_of_the_region(capsys, region, partition) -> None:
     for argv in (("apply", "--bucket", "my-site"), ("--trust", "o/r")):
         code, out, _ = run(capsys, *argv, "--region", region)
         assert code == ExitCode.DONE

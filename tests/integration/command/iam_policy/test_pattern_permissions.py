@@ -1,4 +1,4 @@
-"""The printed policy for a prefix pattern: all that a run requests, and nothing outside of it."""
+"""The policy printed for a prefix pattern allows what a run requests, and nothing else."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ PATTERNS = ["apps/*/production/", "*/s*/production/", "apps/*/*/", "apps/s*/prod
 
 @pytest.fixture
 def site() -> MemorySite:
-    """A bucket with apps that keeps versions."""
+    """A versioned bucket with apps."""
     site = MemorySite()
     site.enable_versioning()
     for app in ("shop", "site"):
@@ -26,7 +26,7 @@ def site() -> MemorySite:
 
 @pytest.fixture
 def iam(site: MemorySite) -> Iterator[IamProxy]:
-    """IAM in front of the bucket that denies everything."""
+    """An IAM proxy for the bucket that denies everything."""
     proxy = IamProxy(site.answer, {"Statement": []})
     proxy.ignores_probes = False
     with intercept_requests(proxy.handle):
@@ -37,8 +37,8 @@ def print_policy(
     capsys: pytest.CaptureFixture[str], purpose: str, pattern: str, *options: str
 ) -> Mapping:
     capsys.readouterr()
-    where = ["--bucket-name", "site", "--prefix", pattern]
-    assert main(["iam-policy", purpose, *where, *options]) == 0
+    target = ["--bucket-name", "site", "--prefix", pattern]
+    assert main(["iam-policy", purpose, *target, *options]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -48,26 +48,26 @@ def test_printed_policy_is_enough_for_a_pattern(
 ) -> None:
     live = ("--live-from", "object:live/{folder}") if pattern == PATTERNS[0] else ()
     journal = ("--journal-file", "s3://")
-    where = [*site.options(), "--prefix", pattern, "--match", MATCH, "--keep-count", "1", *live]
+    options = [*site.options(), "--prefix", pattern, "--match", MATCH, "--keep-count", "1", *live]
     iam.policy = print_policy(capsys, "plan", pattern, *live)
-    assert main(["plan-cleanup", *where]) == 0
+    assert main(["plan-cleanup", *options]) == 0
     iam.policy = print_policy(capsys, "apply", pattern, *live, *journal)
-    assert main(["cleanup", *where, *journal, "--auto-approve"]) == 0
+    assert main(["cleanup", *options, *journal, "--auto-approve"]) == 0
     assert list_deployments(site, "shop") == ({0, 2} if live else {0})
     assert not iam.denied
 
 
-@pytest.mark.parametrize("without", ["ListDeployments", "DeleteObjects", "ReadLiveFromObject"])
+@pytest.mark.parametrize("omitted_sid", ["ListDeployments", "DeleteObjects", "ReadLiveFromObject"])
 def test_each_statement_for_a_pattern_is_needed(
-    site: MemorySite, iam: IamProxy, capsys: pytest.CaptureFixture[str], without: str
+    site: MemorySite, iam: IamProxy, capsys: pytest.CaptureFixture[str], omitted_sid: str
 ) -> None:
     live = ("--live-from", "object:live/{folder}")
     policy = print_policy(capsys, "apply", PATTERNS[0], *live)
-    statements = [item for item in policy["Statement"] if item["Sid"] != without]
+    statements = [item for item in policy["Statement"] if item["Sid"] != omitted_sid]
     assert len(statements) == len(policy["Statement"]) - 1
     iam.policy = {"Statement": statements}
-    where = [*site.options(), "--prefix", PATTERNS[0], "--match", MATCH, "--keep-count", "1"]
-    assert main(["cleanup", *where, *live, "--auto-approve"]) != 0
+    options = [*site.options(), "--prefix", PATTERNS[0], "--match", MATCH, "--keep-count", "1"]
+    assert main(["cleanup", *options, *live, "--auto-approve"]) != 0
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_policy_for_a_pattern_allows_nothing_outside_of_it(
 ) -> None:
     options = ("--protect", "release-*", "--journal-file", "s3://")
     policy = print_policy(capsys, "apply", PATTERNS[0], *options)
-    need = RequiredPermission(
+    permission = RequiredPermission(
         action=action, resource=f"arn:aws:s3:::site{resource}", context={"s3:prefix": prefix}
     )
-    assert not is_allowed(policy, need)
+    assert not is_allowed(policy, permission)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_journals_above_and_in_the_targets_may_not_be_deleted(
     policy = print_policy(capsys, "apply", pattern, "--delete-versions")
     arn = f"arn:aws:s3:::site/{folder}"
     keys = [".ci3/journals/r/00000001.jsonl", ".ci3/restored/r"]
-    needs = [RequiredPermission(action=action, resource=f"{arn}{key}") for key in keys]
-    assert [is_allowed(policy, need) for need in needs] == [False, False]
+    permissions = [RequiredPermission(action=action, resource=f"{arn}{key}") for key in keys]
+    assert [is_allowed(policy, permission) for permission in permissions] == [False, False]
 
 
 def test_deployments_of_a_pattern_may_be_deleted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,10 +132,10 @@ def test_segment_of_a_pattern_is_escaped(
     capsys: pytest.CaptureFixture[str], prefix: str, *, may_list: bool
 ) -> None:
     policy = print_policy(capsys, "plan", "a$b/w?-*/apps/*/")
-    need = RequiredPermission(
+    permission = RequiredPermission(
         action="s3:ListBucket", resource="arn:aws:s3:::site", context={"s3:prefix": prefix}
     )
-    assert is_allowed(policy, need) is may_list
+    assert is_allowed(policy, permission) is may_list
 
 
 def test_folder_in_a_live_source_is_a_wildcard(capsys: pytest.CaptureFixture[str]) -> None:

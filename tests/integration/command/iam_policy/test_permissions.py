@@ -1,4 +1,4 @@
-"""The printed policy is what ci3 needs: all of it, and nothing that it could do without."""
+"""The printed policy is sufficient, and each of its actions is necessary."""
 
 import json
 import re
@@ -16,28 +16,28 @@ from tests.support.s3.inventory_reports import FOLDER, MANIFEST, report_of
 from tests.support.s3.memory_lifecycle import rule_ids
 from tests.support.s3.memory_site import MemorySite, intercept_requests
 
-ALL = {"Version": "2012-10-17",
+ALLOW_ALL = {"Version": "2012-10-17",
        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}  # fmt: skip
-RULES = ["--keep-count", "2", "--match", ".*"]
+KEEP_2 = ["--keep-count", "2", "--match", ".*"]
 
 
 @dataclass(kw_only=True)
 class World:
-    """A bucket in memory behind IAM, and the command's output."""
+    """A bucket in memory behind an IAM proxy, and commands under a policy."""
 
     capsys: pytest.CaptureFixture[str]
     site: MemorySite = field(default_factory=MemorySite)
     iam: IamProxy = field(init=False)
     applied: dict[bool, object] = field(default_factory=dict)
-    """The bucket after an apply, by whether versioning was suspended."""
+    """The saved bucket after an apply, by whether versioning was suspended."""
 
     def __post_init__(self) -> None:
-        self.iam = IamProxy(self.site.answer, ALL)
+        self.iam = IamProxy(self.site.answer, ALLOW_ALL)
 
-    def furnish(self, *, versioned: bool) -> None:
-        """Make the bucket anew: four deployments, two to delete, an incomplete one, an upload."""
+    def fill_bucket(self, *, is_versioned: bool) -> None:
+        """Create four deployments (two to delete), an incomplete deployment and an upload."""
         self.site.restore_bucket(MemorySite().save_bucket())
-        if versioned:
+        if is_versioned:
             self.site.enable_versioning()
         for number in range(4):
             self.site.deploy(f"app/site-{number}", days=100 - 10 * number)
@@ -49,24 +49,22 @@ class World:
         self.site.begin_upload("app/site-0/big.bin", days=2)
         self.site.put("app/begun/", days=150, body=b"")  # incomplete: uploads are listed for it
 
-    def ci3(self, *argv: str, policy: dict = ALL) -> tuple[int, str]:
-        """Run the command under a policy; give its exit code and what it printed."""
+    def ci3(self, *argv: str, policy: dict = ALLOW_ALL) -> tuple[int, str]:
+        """Run the command under a policy; return its exit code and stdout."""
         self.iam.policy = policy
         self.capsys.readouterr()
         code = main([*argv])
-        self.iam.policy = ALL
+        self.iam.policy = ALLOW_ALL
         return code, self.capsys.readouterr().out
 
-    def left(self) -> object:
-        versions = [one for one in self.site.versions() if ".ci3/" not in one[0]]
-        return (
-            versions,
-            {one for one in self.site.content() if ".ci3/" not in one},
-            self.site.uploads(),
-        )
+    def read_bucket(self) -> object:
+        """Return the versions and keys outside of .ci3/, and the uploads."""
+        versions = [(key, *rest) for key, *rest in self.site.versions() if ".ci3/" not in key]
+        keys = {key for key in self.site.content() if ".ci3/" not in key}
+        return versions, keys, self.site.uploads()
 
-    def journals(self) -> dict[str, str]:
-        """The parts of journals that are stored in the bucket."""
+    def read_journals(self) -> dict[str, str]:
+        """Return the text of the journal parts in the bucket, by key."""
         return {key: body.decode() for key, (body, *_) in self.site.content().items()
                 if ".ci3/journals/" in key and key.endswith(".jsonl")}  # fmt: skip
 
@@ -75,87 +73,87 @@ class World:
 def world(capsys) -> Iterator[World]:
     world = World(capsys=capsys)
 
-    def ask(request: Request):
+    def handle(request: Request):
         return world.iam.handle(request)
 
     world.iam.ignores_probes = False
-    with intercept_requests(ask):
+    with intercept_requests(handle):
         yield world
 
 
-def on_site(world: World) -> list[str]:
+def list_options(world: World) -> list[str]:
     return [*world.site.options(), "--prefix", "app"]
 
 
 def plan(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
-    world.furnish(versioned=True)
+    world.fill_bucket(is_versioned=True)
     if "--inventory" in settings:
         report_of(world.site).deliver(world.site)
     code, out = world.ci3(
-        "plan-cleanup", *on_site(world), *RULES, *settings, "--output", "json", policy=policy
+        "plan-cleanup", *list_options(world), *KEEP_2, *settings, "--output", "json", policy=policy
     )
-    told = json.loads(out) if out else {}
-    yield code, [told.get(name) for name in ("target", "refusals", "warnings", "totals")]
+    output = json.loads(out) if out else {}
+    yield code, [output.get(name) for name in ("target", "refusals", "warnings", "totals")]
 
 
 def apply(
-    world: World, policy: Mapping, settings: list[str], *, versioned: bool = True
+    world: World, policy: Mapping, settings: list[str], *, is_versioned: bool = True
 ) -> Iterator[object]:
-    world.furnish(versioned=versioned)
-    yield from apply_here(world, policy, settings)
+    world.fill_bucket(is_versioned=is_versioned)
+    yield from apply_to_bucket(world, policy, settings)
 
 
-def apply_here(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
-    """Apply; what counts is what was told and is left, and whether the journal knows versions."""
+def apply_to_bucket(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
+    """Apply; yield exit code, output, what remains, and the number of versions in the journal."""
     code, out = world.ci3(
-        "cleanup", *on_site(world), *RULES, *settings, "--auto-approve", policy=policy
+        "cleanup", *list_options(world), *KEEP_2, *settings, "--auto-approve", policy=policy
     )
-    told = re.sub(r"\d+-\d+-\d+ [\d:]+|\d{8}T\d{6}Z-\w+", "", out).splitlines()
-    known = [len(re.findall(r'"v\d{8}"', text)) for text in world.journals().values()]
-    yield code, told, world.left(), sum(known)
+    lines = re.sub(r"\d+-\d+-\d+ [\d:]+|\d{8}T\d{6}Z-\w+", "", out).splitlines()
+    version_counts = [len(re.findall(r'"v\d{8}"', text)) for text in world.read_journals().values()]
+    yield code, lines, world.read_bucket(), sum(version_counts)
 
 
 def apply_on_both(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
-    """Apply on a bucket that keeps versions, and on one that does not."""
-    for versioned in (True, False):
-        yield from apply(world, policy, settings, versioned=versioned)
+    """Apply to a versioned bucket and to one without versions."""
+    for is_versioned in (True, False):
+        yield from apply(world, policy, settings, is_versioned=is_versioned)
 
 
 def lifecycle(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
-    """Leave what is old enough to S3, delete what is not, and then take a rule away."""
-    world.furnish(versioned=True)
+    """Write lifecycle rules, delete deployments that are too young for them, and remove a rule."""
+    world.fill_bucket(is_versioned=True)
     for days in (3, 2, 1):
         world.site.deploy(f"app/young-{days}", days=days)
     settings = [*settings, "--engine", "lifecycle"]
-    yield from apply_here(world, policy, settings)
+    yield from apply_to_bucket(world, policy, settings)
     yield len(rule_ids(world.site.lifecycle))
     world.site.deploy("app/site-0", days=0.5)
-    yield from apply_here(world, policy, settings)
+    yield from apply_to_bucket(world, policy, settings)
     yield len(rule_ids(world.site.lifecycle))
 
 
 def restore(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
-    """Restore; also where the run's markers are called `null`, since versioning was suspended."""
-    for suspended in (False, True):
-        if suspended not in world.applied:
-            world.furnish(versioned=True)
-            if suspended:
+    """Restore, also with delete markers that are called `null` as versioning was suspended."""
+    for is_suspended in (False, True):
+        if is_suspended not in world.applied:
+            world.fill_bucket(is_versioned=True)
+            if is_suspended:
                 world.site.suspend_versioning()
-            [_] = apply_here(world, ALL, settings)
+            [_] = apply_to_bucket(world, ALLOW_ALL, settings)
             world.site.enable_versioning()
-            world.applied[suspended] = world.site.save_bucket()
-        world.site.restore_bucket(world.applied[suspended])
-        place = next(iter(world.journals())).rpartition("/")[0]
+            world.applied[is_suspended] = world.site.save_bucket()
+        world.site.restore_bucket(world.applied[is_suspended])
+        folder = next(iter(world.read_journals())).rpartition("/")[0]
         argv = ["--endpoint-url", world.site.endpoint_url, "--auto-approve", "--output", "json"]
-        code, out = world.ci3("restore", f"s3://{world.site.name}/{place}/", *argv, policy=policy)
+        code, out = world.ci3("restore", f"s3://{world.site.name}/{folder}/", *argv, policy=policy)
         result = json.loads(out) if out else {}
         problems = len(result.get("notes", ())), bool(result.get("record-problem"))
-        yield code, problems, world.left()
+        yield code, problems, world.read_bucket()
 
 
 POINTER = ["--live-from", "object:live.txt"]
 STORED = ["--journal-file", "s3://"]
-ROADS: dict[str, tuple[str, Callable, list[str]]] = {
+CASES: dict[str, tuple[str, Callable, list[str]]] = {
     "plan": ("plan", plan, POINTER),
     "plan with versions": ("plan", plan, ["--delete-versions"]),
     "plan by report": ("plan", plan, ["--inventory", f"s3://site/{MANIFEST}"]),
@@ -167,73 +165,78 @@ ROADS: dict[str, tuple[str, Callable, list[str]]] = {
 }
 
 
-def printed(world: World, purpose: str, *settings: str) -> dict:
-    place = ["--bucket-name", world.site.name, "--prefix", "app"]
-    code, out = world.ci3("iam-policy", purpose, *place, *settings)
+def print_policy(world: World, purpose: str, *settings: str) -> dict:
+    target = ["--bucket-name", world.site.name, "--prefix", "app"]
+    code, out = world.ci3("iam-policy", purpose, *target, *settings)
     assert code == ExitCode.DONE
     return json.loads(out)
 
 
-def with_one_action_less(policy: Mapping) -> Iterator[tuple[str, dict]]:
+def omit_each_action(policy: Mapping) -> Iterator[tuple[str, dict]]:
     for number, statement in enumerate(policy["Statement"]):
-        for one in statement["Action"] if statement["Effect"] == "Allow" else ():
-            less = deepcopy(policy)
-            less["Statement"][number]["Action"].remove(one)
-            yield f"{statement['Sid']}: {one}", less
+        for action in statement["Action"] if statement["Effect"] == "Allow" else ():
+            reduced_policy = deepcopy(policy)
+            reduced_policy["Statement"][number]["Action"].remove(action)
+            yield f"{statement['Sid']}: {action}", reduced_policy
 
 
-@pytest.mark.parametrize("name", ROADS)
-def test_printed_policy_is_enough_and_no_action_of_it_can_be_spared(world: World, name: str):
-    purpose, road, settings = ROADS[name]
-    policy = printed(world, purpose, *settings)
-    whole = [*road(world, ALL, settings)]
-    assert all(one[0] == ExitCode.DONE for one in whole if isinstance(one, tuple))
-    assert [*road(world, policy, settings)] == whole
+@pytest.mark.parametrize("name", CASES)
+def test_printed_policy_is_sufficient_and_each_action_is_necessary(world: World, name: str):
+    purpose, run_commands, settings = CASES[name]
+    policy = print_policy(world, purpose, *settings)
+    expected = [*run_commands(world, ALLOW_ALL, settings)]
+    assert all(outcome[0] == ExitCode.DONE for outcome in expected if isinstance(outcome, tuple))
+    assert [*run_commands(world, policy, settings)] == expected
     assert world.iam.denied == []
-    spared = [
-        what
-        for what, less in with_one_action_less(policy)
-        if all(one == other for one, other in zip(road(world, less, settings), whole, strict=True))
+    unnecessary = [
+        action
+        for action, reduced_policy in omit_each_action(policy)
+        if all(
+            outcome == expected_outcome
+            for outcome, expected_outcome in zip(
+                run_commands(world, reduced_policy, settings), expected, strict=True
+            )
+        )
     ]
-    assert spared == []
+    assert unnecessary == []
 
 
-def test_insisting_on_conditions_is_no_hindrance_and_denies_all_else(world: World) -> None:
-    insisting = printed(world, "apply", "--insist-on-conditions")
-    [(code, _, (_, keys, _), _)] = apply(world, insisting, [])
+def test_policy_that_insists_on_conditions_allows_only_conditional_deletes(world: World) -> None:
+    policy = print_policy(world, "apply", "--insist-on-conditions")
+    [(code, _, (_, keys, _), _)] = apply(world, policy, [])
     assert code == ExitCode.DONE
     assert not any("site-0" in key for key in keys)
     key = "arn:aws:s3:::site/app/site-3/x"
-    assert not is_allowed(insisting, RequiredPermission(action="s3:DeleteObject", resource=key))
+    assert not is_allowed(policy, RequiredPermission(action="s3:DeleteObject", resource=key))
     assert is_allowed(
-        printed(world, "apply"), RequiredPermission(action="s3:DeleteObject", resource=key)
+        print_policy(world, "apply"), RequiredPermission(action="s3:DeleteObject", resource=key)
     )
 
 
-def test_batch_without_conditions_is_denied_where_they_are_insisted_on(world: World) -> None:
+def test_policy_that_insists_on_conditions_denies_a_batch_without_them(world: World) -> None:
     world.site.set_conditional_deletes(yes=False)
     [(code, _, (_, keys, _), _)] = apply(
-        world, printed(world, "apply", "--insist-on-conditions"), []
+        world, print_policy(world, "apply", "--insist-on-conditions"), []
     )
     assert code == ExitCode.PARTIAL
-    assert {one for one in keys if "site-0" in one}
+    assert {key for key in keys if "site-0" in key}
 
 
-def test_protected_deployments_and_journals_are_denied_whatever_else_is_allowed(world: World):
-    """Also where the settings of the workflow have lost the protection that the policy has."""
-    policy = printed(world, "apply", "--protect", "site-[0x]", "--delete-versions")
+def test_deletion_of_protected_deployments_and_journals_is_denied(world: World):
+    """The policy denies them even if the workflow no longer sets `protect`."""
+    policy = print_policy(world, "apply", "--protect", "site-[0x]", "--delete-versions")
     [(code, _, (_, keys, _), _)] = apply(world, policy, [])
     assert code == ExitCode.PARTIAL
     assert {key.split("/")[1] for key in keys if key.startswith("app/site")} == {
         "site-0", "site-1", "site-2", "site-3"}  # fmt: skip
     for key in ("app/.ci3/journals/r/1.jsonl", "app/site-x/a", "app/robots.txt", "other/x/file"):
         for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
-            need = RequiredPermission(action=action, resource=f"arn:aws:s3:::site/{key}")
-            assert not is_allowed(policy, need), need
+            permission = RequiredPermission(action=action, resource=f"arn:aws:s3:::site/{key}")
+            assert not is_allowed(policy, permission), permission
 
 
-def test_other_prefixes_can_not_be_listed_by_the_printed_policy(world: World) -> None:
-    policy = printed(world, "plan")
+def test_printed_policy_denies_listing_other_prefixes(world: World) -> None:
+    policy = print_policy(world, "plan")
     code, _ = world.ci3("list-deployments", *world.site.options(), "--prefix", "other",
                         policy=policy)  # fmt: skip
     assert code == ExitCode.ACCESS
