@@ -1,4 +1,4 @@
-"""`ci3 restore`: what it shows before it asks, its exit codes, and what it can be told to undo."""
+"""`ci3 restore`: output, question, exit codes, and which deletions it restores."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from ci3.cli.main import main
 from ci3.core.journal.location import JournalLocation, format_part_name
-from tests.integration.command.test_cli import HOSTILE, Terminal, on_terminal
+from tests.integration.command.test_cli import HOSTILE_NAMES, Terminal, run_on_terminal
 from tests.support.cleanup_run import apply
 from tests.support.s3.answers import delete_result
 from tests.support.s3.bucket import Bucket
@@ -28,40 +28,40 @@ def live(site: Bucket) -> Bucket:
 
 @pytest.fixture
 def journal(live: Bucket) -> str:
-    """The journal of a run that has deleted `old-1` and `old-2`."""
+    """The journal of a run that deleted `old-1` and `old-2`."""
     path = apply(live).result.journal_file
     assert live.folders() == {"new"}
     return path
 
 
-def current(bucket: Bucket) -> dict[str, str]:
+def list_current_versions(bucket: Bucket) -> dict[str, str]:
     answer = bucket.client.list_object_versions(Bucket=bucket.name)
     versions = answer.get("Versions", ())
     return {version["Key"]: version["VersionId"] for version in versions if version["IsLatest"]}
 
 
-def lose(bucket: Bucket, key: str) -> None:
-    """Let every version of a key expire."""
+def delete_versions(bucket: Bucket, key: str) -> None:
+    """Delete all versions of a key."""
     versions = bucket.client.list_object_versions(Bucket=bucket.name, Prefix=key)["Versions"]
-    for one in versions:
-        bucket.client.delete_object(Bucket=bucket.name, Key=key, VersionId=one["VersionId"])
+    for version in versions:
+        bucket.client.delete_object(Bucket=bucket.name, Key=key, VersionId=version["VersionId"])
 
 
-# What is shown, and the question.
+# Output and the question.
 
 
 def test_restore_shows_what_comes_back_then_does_it_then_says_what_is(
     live: Bucket, journal: str, capsys, assert_screen
 ) -> None:
-    lose(live, "old-2/file-00001")
+    delete_versions(live, "old-2/file-00001")
     live.client.put_object(Bucket=live.name, Key="old-1/file-00000", Body=b"newer")
     capsys.readouterr()
     assert main(["restore", journal, "--auto-approve"]) == 3
     assert_screen(capsys.readouterr().out)
 
 
-def test_restore_in_json_stands_alone_on_stdout(live: Bucket, journal: str, capsys) -> None:
-    lose(live, "old-2/file-00001")
+def test_stdout_of_a_restore_in_json_is_only_json(live: Bucket, journal: str, capsys) -> None:
+    delete_versions(live, "old-2/file-00001")
     assert main(["restore", journal, "--auto-approve", "--output", "json"]) == 3
     captured = capsys.readouterr()
     outputs = json.loads(captured.out)
@@ -71,18 +71,18 @@ def test_restore_in_json_stands_alone_on_stdout(live: Bucket, journal: str, caps
     assert "old-2/file-00001" in captured.err
 
 
-def test_restore_in_markdown_tells_each_deployment(live: Bucket, journal: str, capsys) -> None:
+def test_restore_in_markdown_shows_each_deployment(live: Bucket, journal: str, capsys) -> None:
     assert main(["restore", journal, "--auto-approve", "--output", "markdown"]) == 0
     out = capsys.readouterr().out
     assert "| `old-1` | 3 restored | 3&nbsp;Bytes |" in out
 
 
 def test_no_at_the_terminal_restores_nothing(live: Bucket, journal: str, proxy: FaultProxy) -> None:
-    sent = len(proxy.deletions)
-    code, shown = on_terminal("restore", journal, answer=b"n\n")
+    deletions_before = len(proxy.deletions)
+    code, shown = run_on_terminal("restore", journal, answer=b"n\n")
     assert code == 4
     assert "[y/N]" in shown
-    assert len(proxy.deletions) == sent
+    assert len(proxy.deletions) == deletions_before
 
 
 def test_question_names_objects_and_target(
@@ -96,7 +96,7 @@ def test_question_names_objects_and_target(
 
 
 def test_yes_at_the_terminal_restores(live: Bucket, journal: str) -> None:
-    code, _ = on_terminal("restore", journal, answer=b"y\n")
+    code, _ = run_on_terminal("restore", journal, answer=b"y\n")
     assert code == 0
     assert live.folders() == {"new", "old-1", "old-2"}
 
@@ -109,18 +109,18 @@ def test_without_a_terminal_and_without_approval_nothing_is_restored(  # noqa: P
     assert_screen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sent = len(proxy.deletions)
+    deletions_before = len(proxy.deletions)
     capsys.readouterr()
     assert main(["restore", journal]) == 4
     captured = capsys.readouterr()
     assert_screen(captured.out + captured.err)
-    assert len(proxy.deletions) == sent
+    assert len(proxy.deletions) == deletions_before
 
 
 # Exit codes.
 
 
-def test_nothing_to_restore_is_no_failure_and_needs_no_yes(
+def test_nothing_to_restore_is_a_success_without_approval(
     live: Bucket, journal: str, capsys
 ) -> None:
     assert main(["restore", journal, "--auto-approve"]) == 0
@@ -135,11 +135,11 @@ def test_bucket_without_versions_is_refused_with_the_reason(
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
     path = apply(site).result.journal_file
-    sent = len(proxy.deletions)
+    deletions_before = len(proxy.deletions)
     assert main(["restore", path, "--auto-approve"]) == 4
     captured = capsys.readouterr()
     assert_screen(captured.out + captured.err)
-    assert len(proxy.deletions) == sent
+    assert len(proxy.deletions) == deletions_before
 
 
 def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
@@ -158,7 +158,7 @@ def test_name_that_no_deployment_has_or_had_is_an_error(
     assert_screen(capsys.readouterr().err)
 
 
-def test_failed_removal_is_partly_done(
+def test_failed_removal_of_markers_is_a_partial_restore(
     live: Bucket, journal: str, proxy: FaultProxy, capsys
 ) -> None:
     proxy.answer_with(
@@ -204,66 +204,67 @@ def test_time_that_cannot_be_read_is_refused(
     assert_screen(capsys.readouterr().err)
 
 
-# By the run's id, and by time.
+# By run ID, and by time.
 
 
-def store(bucket: Bucket, path: str, run_id: str, prefix: str = "") -> None:
+def store_journal(bucket: Bucket, path: str, run_id: str, prefix: str = "") -> None:
     key = JournalLocation.for_run(bucket.name, prefix, run_id).key_prefix + format_part_name(1)
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=Path(path).read_bytes())
 
 
-def run_id_of(path: str) -> str:
+def read_run_id(path: str) -> str:
     return json.loads(Path(path).read_text(encoding="utf-8").splitlines()[0])["run_id"]
 
 
-def test_stored_journal_is_found_by_the_runs_id(live: Bucket, journal: str) -> None:
-    run_id = run_id_of(journal)
-    store(live, journal, run_id)
+def test_stored_journal_is_found_by_run_id(live: Bucket, journal: str) -> None:
+    run_id = read_run_id(journal)
+    store_journal(live, journal, run_id)
     assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 0
     assert live.folders() >= {"new", "old-1", "old-2"}
 
 
-def test_run_without_a_stored_journal_is_told(live: Bucket, capsys) -> None:
+def test_run_without_a_stored_journal_is_an_error(live: Bucket, capsys) -> None:
     assert main(["restore", "--run-id", "x", *live.options(), "--auto-approve"]) == 6
     assert ".ci3/journals/x/" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("changed", ["run_id", "bucket", "prefix", "endpoint_url"])
-def test_stored_journal_of_another_place_is_refused(
-    live: Bucket, journal: str, capsys, changed: str
+@pytest.mark.parametrize("field", ["run_id", "bucket", "prefix", "endpoint_url"])
+def test_stored_journal_of_another_target_is_refused(
+    live: Bucket, journal: str, capsys, field: str
 ) -> None:
-    before = current(live)
+    before = list_current_versions(live)
     lines = Path(journal).read_text(encoding="utf-8").splitlines(keepends=True)
     header = json.loads(lines[0])
     run_id = header["run_id"]
-    if changed == "run_id":
+    if field == "run_id":
         header["run_id"] = "another"
     else:
-        others = {"bucket": "other", "prefix": "other/", "endpoint_url": "http://127.0.0.1:1"}
-        header["target"][changed] = others[changed]
-        lines = lines[:1] if changed == "prefix" else lines
+        other_values = {"bucket": "other", "prefix": "other/", "endpoint_url": "http://127.0.0.1:1"}
+        header["target"][field] = other_values[field]
+        lines = lines[:1] if field == "prefix" else lines
     lines[0] = json.dumps(header) + "\n"
     Path(journal).write_text("".join(lines), encoding="utf-8")
-    store(live, journal, run_id)
+    store_journal(live, journal, run_id)
     assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 2
-    assert {key: one for key, one in current(live).items() if ".ci3" not in key} == before
+    versions = list_current_versions(live).items()
+    assert {key: version for key, version in versions if ".ci3" not in key} == before
     assert live.name in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("since", ["1h", "2020-01-01T00:00Z"])
-def test_one_deployment_comes_back_by_time(live: Bucket, journal: str, since: str) -> None:
+def test_one_deployment_is_restored_by_time(live: Bucket, journal: str, since: str) -> None:
     argv = ["restore", "old-1", "--deleted-since", since, *live.options(), "--auto-approve"]
     assert main(argv) == 0
     assert live.folders() == {"new", "old-1"}
 
 
-def test_required_file_comes_back_last_by_time(
+def test_required_file_is_restored_last_by_time(
     live: Bucket, journal: str, proxy: FaultProxy
 ) -> None:
-    sent = len(proxy.deletions)
+    deletions_before = len(proxy.deletions)
     options = ["--deleted-since", "1h", "--required-file", "file-00001", "--auto-approve"]
     assert main(["restore", "old-1", *options, *live.options()]) == 0
-    *_, last = [request.batch_keys for request in proxy.deletions[sent:]]
+    *_, last = [request.batch_keys for request in proxy.deletions[deletions_before:]]
     assert last == ["old-1/file-00001"]
     assert live.folders() == {"new", "old-1"}
 
@@ -277,7 +278,7 @@ def test_required_file_is_refused_where_the_journal_names_it(
     assert live.folders() == {"new"}
 
 
-def test_deletions_before_the_time_are_out_of_question(live: Bucket, journal: str, capsys) -> None:
+def test_deletions_before_the_time_are_not_restored(live: Bucket, journal: str, capsys) -> None:
     since = ["--deleted-since", "2099-01-01T00:00Z"]
     options = [*since, *live.options(), "--auto-approve", "--output", "json"]
     assert main(["restore", "old-1", *options]) == 0
@@ -289,12 +290,12 @@ def test_deletions_before_the_time_are_out_of_question(live: Bucket, journal: st
 
 
 @pytest.mark.parametrize("output", ["table", "json", "markdown"])
-def test_hostile_names_are_shown_and_never_obeyed(
+def test_hostile_names_are_escaped(
     bucket: Bucket, capsys, monkeypatch: pytest.MonkeyPatch, output: str
 ) -> None:
-    """Nothing can be brought back, so that the keys are named."""
+    """Nothing can be restored, therefore the keys are named."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    for days, name in enumerate(HOSTILE):
+    for days, name in enumerate(HOSTILE_NAMES):
         bucket.put(f"{name}/{name}", days=days)
     journal = apply(bucket).result.journal_file
     assert main(["restore", journal, "--auto-approve", "--output", output]) == 4

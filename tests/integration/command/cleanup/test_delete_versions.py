@@ -1,4 +1,4 @@
-"""`--delete-versions` as a person meets it: shown, asked for twice, saved, and not undone."""
+"""`--delete-versions`: output, two questions, saved plans, resume and restore."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ci3.cli.main import main
-from tests.integration.command.test_cli import on_terminal
+from tests.integration.command.test_cli import run_on_terminal
 from tests.support.s3.answers import error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy, Request
@@ -19,7 +19,7 @@ PLAN = ("--plan-file", "plan.json")
 
 @pytest.fixture
 def live(site: Bucket) -> Bucket:
-    """Two deployments to delete, with seven versions and one marker in all, of twelve bytes."""
+    """Two deployments to delete, with eight versions and one marker, twelve bytes in total."""
     site.enable_versioning()
     site.put("old-1/file-00000", days=20, body=b"older")
     site.put("old-1/removed", days=20)
@@ -34,7 +34,7 @@ def list_versions_of_deleted(bucket: Bucket) -> list[tuple[str, bool]]:
     return [version for version in bucket.versions() if version[0].startswith("old-")]
 
 
-# What is shown, and the two questions.
+# Output, and the two questions.
 
 
 def test_plan_says_that_it_is_final_and_counts_the_versions(
@@ -57,7 +57,7 @@ def test_bucket_without_versions_is_told_that_the_setting_changes_nothing(
 
 
 def test_yes_and_the_number_at_the_terminal_delete_all_versions(live: Bucket) -> None:
-    code, shown = on_terminal("cleanup", *live.options(), *FINAL, answer=b"y\n2\n")
+    code, shown = run_on_terminal("cleanup", *live.options(), *FINAL, answer=b"y\n2\n")
     assert (code, list_versions_of_deleted(live)) == (0, []), shown
 
 
@@ -77,10 +77,10 @@ def test_questions_name_deployments_objects_and_versions(
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"y\n\n", b"y\ny\n", b"y\n3\n", b"y\n\x04"])
-def test_anything_but_both_answers_deletes_nothing(
+def test_nothing_is_deleted_without_both_answers(
     live: Bucket, proxy: FaultProxy, answer: bytes
 ) -> None:
-    code, shown = on_terminal("cleanup", *live.options(), *FINAL, answer=answer)
+    code, shown = run_on_terminal("cleanup", *live.options(), *FINAL, answer=answer)
     assert code == 4, shown
     assert "[y/N]" in shown
     assert proxy.deletions == []
@@ -96,15 +96,15 @@ def test_auto_approve_skips_both_questions(live: Bucket, capsys) -> None:
 # Saved plans.
 
 
-def save(bucket: Bucket, *options: str) -> dict:
+def save_plan(bucket: Bucket, *options: str) -> dict:
     assert main(["plan-cleanup", *bucket.options(), *options, *PLAN]) == 0
     return json.loads(Path("plan.json").read_text(encoding="utf-8"))
 
 
-def test_saved_plan_is_applied_with_the_setting_that_it_was_made_with(live: Bucket) -> None:
-    saved = save(live, *FINAL)
-    assert saved["policy"]["delete-versions"] == {"value": "true", "from": "option"}
-    assert saved["totals"]["versions_to_delete"] == 9
+def test_saved_plan_is_applied_with_its_own_setting(live: Bucket) -> None:
+    plan = save_plan(live, *FINAL)
+    assert plan["policy"]["delete-versions"] == {"value": "true", "from": "option"}
+    assert plan["totals"]["versions_to_delete"] == 9
     assert main(["cleanup", *PLAN, "--auto-approve"]) == 0
     assert list_versions_of_deleted(live) == []
 
@@ -112,7 +112,7 @@ def test_saved_plan_is_applied_with_the_setting_that_it_was_made_with(live: Buck
 def test_plan_saved_without_it_is_not_applied_with_it(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
-    save(live, *KEEP_1)
+    save_plan(live, *KEEP_1)
     assert main(["cleanup", *PLAN, "--auto-approve", "--delete-versions"]) == 2
     assert_screen(capsys.readouterr().err)
     assert proxy.deletions == []
@@ -121,7 +121,7 @@ def test_plan_saved_without_it_is_not_applied_with_it(
 def test_plan_saved_with_it_is_not_applied_without_it(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
-    save(live, *FINAL)
+    save_plan(live, *FINAL)
     Path("ci3.yml").write_text("targets: [{bucket: %s, keep-count: 1, match: .*}]" % live.name)  # noqa: UP031
     options = ("--policy-file", "ci3.yml", "--endpoint-url", live.endpoint_url)
     assert main(["cleanup", *PLAN, *options, "--auto-approve"]) == 2
@@ -132,7 +132,7 @@ def test_plan_saved_with_it_is_not_applied_without_it(
 def test_version_that_came_or_went_since_the_plan_was_saved_makes_it_stale(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
-    save(live, *FINAL)
+    save_plan(live, *FINAL)
     live.remove("old-1/removed")
     capsys.readouterr()
     assert main(["cleanup", *PLAN, "--auto-approve"]) == 5
@@ -140,11 +140,11 @@ def test_version_that_came_or_went_since_the_plan_was_saved_makes_it_stale(
     assert proxy.deletions == []
 
 
-# Going on with it.
+# Resume.
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3, 4])
-def test_run_that_was_stopped_is_gone_on_with_until_no_version_is_left(
+def test_stopped_run_is_resumed_until_no_version_remains(
     live: Bucket, proxy: FaultProxy, nth: int
 ) -> None:
     proxy.answer("POST", DELETE, error("ExpiredToken"), status=400, nth=nth)
@@ -156,17 +156,17 @@ def test_run_that_was_stopped_is_gone_on_with_until_no_version_is_left(
     assert live.folders() == {"new"}
 
 
-def test_run_that_stopped_among_the_current_objects_is_gone_on_with(
+def test_run_that_stopped_among_the_current_objects_is_resumed(
     live: Bucket, proxy: FaultProxy
 ) -> None:
     keys = [f"old-1/file-0000{number}" for number in range(3)]
 
-    def stop_at_the_second(request: Request) -> str:
+    def fail_second_key(request: Request) -> str:
         is_last = set(keys) <= set(request.batch_keys)
         return answer_deletion(live, request, {keys[1]: "ExpiredToken"} if is_last else {})
 
     options = (*FINAL, "--protect", "old-2", "--journal-file", "j.jsonl", "--auto-approve")
-    proxy.answer_with("POST", DELETE, stop_at_the_second)
+    proxy.answer_with("POST", DELETE, fail_second_key)
     assert main(["cleanup", *live.options(), *options]) == 3
     assert list_versions_of_deleted(live)[0] == (keys[1], False)
     proxy.answer_with("POST", DELETE, lambda request: answer_deletion(live, request, {}))
@@ -186,7 +186,7 @@ def test_run_that_left_versions_is_not_gone_on_with_by_deleting_them(
     assert proxy.deletions == []
 
 
-# Undoing it.
+# Restore.
 
 
 def test_restore_says_before_anything_is_done_that_it_can_not(
@@ -195,8 +195,8 @@ def test_restore_says_before_anything_is_done_that_it_can_not(
     options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve", "--concurrency", "1")
     assert main(["cleanup", *live.options(), *options]) == 0
     capsys.readouterr()
-    sent = len(proxy.deletions)
+    deletions_before = len(proxy.deletions)
     assert main(["restore", "j.jsonl", "--auto-approve"]) == 4
     captured = capsys.readouterr()
     assert_screen(captured.out + captured.err)
-    assert len(proxy.deletions) == sent
+    assert len(proxy.deletions) == deletions_before

@@ -1,4 +1,4 @@
-"""A run over several targets: planned, refused, applied and reported as one."""
+"""A run with several targets: one plan, refusal, apply and report."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.s3.local_s3 import LocalS3
 NAMES = {f"d{days}" for days in range(4)}
 
 
-def deployed(bucket: Bucket) -> Bucket:
+def deploy_all(bucket: Bucket) -> Bucket:
     for days in range(4):
         bucket.deploy(f"d{days}", days=10 * days + 1)
     return bucket
@@ -22,40 +22,43 @@ def deployed(bucket: Bucket) -> Bucket:
 
 @pytest.fixture
 def first(site: Bucket) -> Bucket:
-    return deployed(site)
+    return deploy_all(site)
 
 
 @pytest.fixture
 def second(local_s3: LocalS3, proxy: FaultProxy) -> Bucket:
-    bucket = deployed(local_s3.new_bucket())
+    bucket = deploy_all(local_s3.new_bucket())
     bucket.endpoint_url = proxy.url
     return bucket
 
 
 def write_policy(*targets: str, defaults: str = "keep-count: 2") -> list[str]:
-    """Write a policy file; gives the options that name it."""
-    shown = "\n".join(f"  - {target.replace(chr(10), chr(10) + '    ')}" for target in targets)
-    text = f"defaults:\n  {defaults}\ntargets:\n{shown}\n"
+    """Write a policy file; return the options that name it."""
+    items = "\n".join(f"  - {target.replace(chr(10), chr(10) + '    ')}" for target in targets)
+    text = f"defaults:\n  {defaults}\ntargets:\n{items}\n"
     Path("policy.yml").write_text(text, encoding="utf-8")
     return ["--policy-file", "policy.yml"]
 
 
 @pytest.fixture
-def both(first: Bucket, second: Bucket, proxy: FaultProxy) -> list[str]:
+def target_options(first: Bucket, second: Bucket, proxy: FaultProxy) -> list[str]:
     options = write_policy(f"bucket: {first.name}", f"bucket: {second.name}\nkeep-count: 3")
     return [*options, "--endpoint-url", proxy.url]
 
 
-def test_each_target_is_decided_by_its_own_rules(both, first, second, capsys, assert_screen):
-    assert main(["cleanup", *both, "--auto-approve"]) == 0
+def test_each_target_is_decided_by_its_own_rules(
+    target_options, first, second, capsys, assert_screen
+):
+    assert main(["cleanup", *target_options, "--auto-approve"]) == 0
 
     assert first.folders() == {"d0", "d1"}
     assert second.folders() == {"d0", "d1", "d2"}
     assert_screen(capsys.readouterr().out)
 
 
-def test_plans_of_targets_stand_in_one_file(both, capsys):
-    assert main(["plan-cleanup", *both, "--output", "json", "--plan-file", "plan.json"]) == 0
+def test_plans_of_all_targets_are_in_one_file(target_options, capsys):
+    argv = ["plan-cleanup", *target_options, "--output", "json", "--plan-file", "plan.json"]
+    assert main(argv) == 0
 
     written = Path("plan.json").read_text(encoding="utf-8")
     assert written == capsys.readouterr().out
@@ -74,7 +77,7 @@ def test_one_target_that_refuses_keeps_all_of_them(first, second, proxy, capsys,
     assert not list(Path().glob("*.jsonl"))
 
 
-def test_target_that_can_not_be_listed_keeps_all_of_them(first, second, proxy):
+def test_target_that_cannot_be_listed_keeps_all_of_them(first, second, proxy):
     options = write_policy(f"bucket: {first.name}", "bucket: not-there")
 
     argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
@@ -84,28 +87,28 @@ def test_target_that_can_not_be_listed_keeps_all_of_them(first, second, proxy):
     assert proxy.deletions == []
 
 
-def test_run_that_stops_in_one_target_leaves_those_after_it_and_tells(
-    both, first, second, proxy, capsys
+def test_run_that_stops_in_one_target_does_not_start_the_next(
+    target_options, first, second, proxy, capsys
 ):
     expired = "<Error><Code>ExpiredToken</Code><Message>over</Message></Error>"
     proxy.answer("POST", f"/{first.name}.*delete", expired, status=400)
 
-    assert main(["cleanup", *both, "--auto-approve", "--output", "json"]) == 3
+    assert main(["cleanup", *target_options, "--auto-approve", "--output", "json"]) == 3
 
-    numbers = json.loads(capsys.readouterr().out)
-    assert (numbers["outcome"], numbers["deployments-deleted"]) == ("partial", 0)
-    assert [one["outcome"] for one in numbers["targets"]] == ["partial", "partial"]
+    result = json.loads(capsys.readouterr().out)
+    assert (result["outcome"], result["deployments-deleted"]) == ("partial", 0)
+    assert [target["outcome"] for target in result["targets"]] == ["partial", "partial"]
     assert first.folders() == second.folders() == NAMES
-    assert [one for one in proxy.deletions if second.name in one.target] == []
+    assert [request for request in proxy.deletions if second.name in request.target] == []
 
 
 def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
-    both, first, second, capsys, assert_screen
+    target_options, first, second, capsys, assert_screen
 ):
     journal = Path("journal-2.jsonl")
     first.proxy.call_before("POST", "delete", lambda: journal.write_text("older", encoding="utf-8"))
 
-    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    argv = ["cleanup", *target_options, "--journal-file", "journal.jsonl", "--auto-approve"]
     assert main(argv) == 3
 
     assert first.folders() == {"d0", "d1"}
@@ -114,65 +117,65 @@ def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
     assert journal.read_text(encoding="utf-8") == "older"
 
 
-def test_journal_of_a_later_target_that_exists_ends_the_run_before_the_plans(
-    both, first, second, capsys
+def test_existing_journal_of_a_later_target_is_an_error_before_the_plans(
+    target_options, first, second, capsys
 ):
     Path("journal-2.jsonl").touch()
 
-    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+    argv = ["cleanup", *target_options, "--journal-file", "journal.jsonl", "--auto-approve"]
     assert main(argv) == 2
 
     assert first.folders() == second.folders() == NAMES
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "journal-2.jsonl" in shown.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "journal-2.jsonl" in captured.err
 
 
-def test_total_of_targets_has_the_skipped_deployments(both, first, capsys, assert_screen):
-    assert main(["plan-cleanup", *both, "--plan-file", "plan.json"]) == 0
+def test_total_of_targets_has_the_skipped_deployments(target_options, first, capsys, assert_screen):
+    assert main(["plan-cleanup", *target_options, "--plan-file", "plan.json"]) == 0
     first.put("d2/more", days=1)
     capsys.readouterr()
 
-    argv = ["cleanup", *both, "--plan-file", "plan.json", "--skip-changed", "--auto-approve"]
-    assert main(argv) == 0
+    saved_plan = ["--plan-file", "plan.json", "--skip-changed"]
+    assert main(["cleanup", *target_options, *saved_plan, "--auto-approve"]) == 0
     assert_screen(capsys.readouterr().out)
 
 
-def test_each_target_has_a_journal_of_its_own(both, first, second, capsys):
-    argv = ["cleanup", *both, "--journal-file", "journal.jsonl", "--auto-approve"]
+def test_each_target_has_a_separate_journal(target_options, first, second, capsys):
+    argv = ["cleanup", *target_options, "--journal-file", "journal.jsonl", "--auto-approve"]
     assert main([*argv, "--output", "json"]) == 0
 
     assert json.loads(capsys.readouterr().out)["journal-file"] == "journal-1.jsonl\njournal-2.jsonl"
     for number, bucket in enumerate((first, second), 1):
-        head = json.loads(Path(f"journal-{number}.jsonl").read_text().splitlines()[0])
-        assert head["target"]["bucket"] == bucket.name
+        header = json.loads(Path(f"journal-{number}.jsonl").read_text().splitlines()[0])
+        assert header["target"]["bucket"] == bucket.name
 
 
-def test_targets_are_listed_with_their_addresses(both, first, second, capsys):
-    assert main(["list-deployments", *both, "--output", "json"]) == 0
-    listed = json.loads(capsys.readouterr().out)["targets"]
-    assert [one["url"] for one in listed] == [f"s3://{first.name}/", f"s3://{second.name}/"]
-    assert {one["name"] for one in listed[1]["deployments"]} == NAMES
+def test_targets_are_listed_with_their_urls(target_options, first, second, capsys):
+    assert main(["list-deployments", *target_options, "--output", "json"]) == 0
+    targets = json.loads(capsys.readouterr().out)["targets"]
+    assert [target["url"] for target in targets] == [f"s3://{first.name}/", f"s3://{second.name}/"]
+    assert {deployment["name"] for deployment in targets[1]["deployments"]} == NAMES
 
-    assert main(["list-deployments", *both]) == 0
+    assert main(["list-deployments", *target_options]) == 0
     assert f"s3://{second.name}/\nDeployment" in capsys.readouterr().out
 
 
-def test_deployment_is_found_in_whichever_target_has_it(both, second, capsys):
+def test_deployment_is_found_in_whichever_target_has_it(target_options, second, capsys):
     second.deploy("elsewhere", days=100)
 
-    assert main(["list-objects", "elsewhere", *both]) == 0
+    assert main(["list-objects", "elsewhere", *target_options]) == 0
     assert "elsewhere/file-00000" in capsys.readouterr().out
-    assert main(["explain", "elsewhere", *both, "--output", "json"]) == 0
+    assert main(["explain", "elsewhere", *target_options, "--output", "json"]) == 0
     (explanation,) = json.loads(capsys.readouterr().out)["targets"]
     assert (explanation["name"], explanation["decision"]) == ("elsewhere", "delete")
-    assert main(["explain", "nowhere", *both]) == 2
+    assert main(["explain", "nowhere", *target_options]) == 2
 
 
-def test_both_targets_are_replayed(both, first, second, capsys):
-    assert main(["simulate", *both, "--output", "json"]) == 0
-    shown = json.loads(capsys.readouterr().out)["targets"]
-    assert [one["url"] for one in shown] == [f"s3://{first.name}/", f"s3://{second.name}/"]
+def test_both_targets_are_replayed(target_options, first, second, capsys):
+    assert main(["simulate", *target_options, "--output", "json"]) == 0
+    targets = json.loads(capsys.readouterr().out)["targets"]
+    assert [target["url"] for target in targets] == [f"s3://{first.name}/", f"s3://{second.name}/"]
 
 
 def test_what_went_live_while_an_earlier_target_was_deleted_stays(
@@ -193,7 +196,7 @@ def test_what_went_live_while_an_earlier_target_was_deleted_stays(
     assert_screen(capsys.readouterr().out)
 
 
-def test_live_source_of_a_later_target_that_fails_then_keeps_that_target_and_is_told(
+def test_failed_live_source_of_a_later_target_keeps_that_target_and_is_reported(
     first, second, proxy, capsys
 ):
     second.put("live.txt", body=b"d0")
@@ -205,27 +208,27 @@ def test_live_source_of_a_later_target_that_fails_then_keeps_that_target_and_is_
     assert main([*argv, "--output", "json"]) == 3
 
     assert second.folders() == NAMES
-    numbers = json.loads(capsys.readouterr().out)
-    assert [one["deployments-deleted"] for one in numbers["targets"]] == [2, 0]
+    result = json.loads(capsys.readouterr().out)
+    assert [target["deployments-deleted"] for target in result["targets"]] == [2, 0]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_what_an_earlier_target_lost_is_told_whatever_befalls_a_later_one(  # noqa: PLR0917
-    both, first, second, monkeypatch, capsys, error
+def test_deletions_of_an_earlier_target_are_reported_if_a_later_one_fails(  # noqa: PLR0917
+    target_options, first, second, monkeypatch, capsys, error
 ):
-    opened = BucketReader.open_writer
+    original_open_writer = BucketReader.open_writer
 
     def open_writer(reader):
         if reader.bucket == second.name:
             raise error
-        return opened(reader)
+        return original_open_writer(reader)
 
     monkeypatch.setattr(BucketReader, "open_writer", open_writer)
 
-    assert main(["cleanup", *both, "--auto-approve", "--output", "json"]) == 3
+    assert main(["cleanup", *target_options, "--auto-approve", "--output", "json"]) == 3
 
-    numbers = json.loads(capsys.readouterr().out)
-    assert [one["deployments-deleted"] for one in numbers["targets"]] == [2, 0]
+    result = json.loads(capsys.readouterr().out)
+    assert [target["deployments-deleted"] for target in result["targets"]] == [2, 0]
     assert (first.folders(), second.folders()) == ({"d0", "d1"}, NAMES)
 
 
@@ -245,8 +248,8 @@ def test_target_within_anothers_deployment_is_seen_by_the_endpoint_in_force(
 
 
 def test_deployment_of_one_name_in_two_targets_is_explained_in_both(
-    both, first, second, capsys, assert_screen
+    target_options, first, second, capsys, assert_screen
 ):
-    assert main(["explain", "d2", *both]) == 0
+    assert main(["explain", "d2", *target_options]) == 0
 
     assert_screen(capsys.readouterr().out)
