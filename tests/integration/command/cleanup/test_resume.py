@@ -1,4 +1,4 @@
-"""Going on with a run that was killed: within what it was to delete, whatever has changed since."""
+"""A resumed run deletes only what the killed run planned, and checks the current state."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from tests.support.s3.fault_proxy import FaultProxy
 
 @pytest.fixture
 def site(site: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """The newest, and two of three objects each that are due; in batches of two, one by one."""
+    """`new` is kept; `old-1` and `old-2` (three objects each) are deleted in batches of two."""
     small_batches(monkeypatch)
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
@@ -37,23 +37,23 @@ def site(site: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     return site
 
 
-def keys_of(site: Bucket, name: str) -> set[str]:
+def list_keys(site: Bucket, name: str) -> set[str]:
     return {key for key in site.content() if key.startswith(f"{name}/")}
 
 
-def keep_versions(site: Bucket) -> None:
-    """Keep versions from now on, of all that is there too."""
+def enable_versioning(site: Bucket) -> None:
+    """Enable versioning and deploy all folders again."""
     site.enable_versioning()
     for days, name in ((1, "new"), (10, "old-1"), (20, "old-2")):
         site.deploy(name, days=days)
 
 
-def test_started_deletions_are_known_without_reading_the_entries_again(
+def test_started_deletions_are_found_without_reading_the_entries_again(
     site: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran = apply(site)
-    read: list[str] = []
-    monkeypatch.setattr(JournalFile, "read_entries", lambda _, prefix: read.append(prefix))
+    first_run = apply(site)
+    read_prefixes: list[str] = []
+    monkeypatch.setattr(JournalFile, "read_entries", lambda _, prefix: read_prefixes.append(prefix))
     started: list[Mapping[str, str]] = []
 
     class StartedDeletions(Exception):  # noqa: N818 - not an error
@@ -65,27 +65,28 @@ def test_started_deletions_are_known_without_reading_the_entries_again(
 
     monkeypatch.setattr(TargetContext, "make_plan", make_plan)
     context = make_context(site)
-    with reopen_journal(ran.result.journal_file) as journal:
+    with reopen_journal(first_run.result.journal_file) as journal:
         run = ResumedRun(context=context, bucket=context.open_bucket(), open_journal=journal)
         with pytest.raises(StartedDeletions):
             run.make_plan()
     assert {*started[0]} == {"old-1", "old-2"}
-    assert read == []
+    assert read_prefixes == []
 
 
-def all_deleted() -> bool:
-    """Whether a journal says of all six objects that they are gone, and that the run has ended."""
+def assert_all_deleted() -> None:
+    """Check that the journal of an ended run has a final outcome for all six objects."""
     with open_journal("j.jsonl") as journal:
-        found = read_entries(journal)
+        entries = read_entries(journal)
         assert (journal.has_ended, journal.stop_reason) == (True, "")
         assert journal.unresolved_prefixes == ()
-    gone = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT, None)
-    return len(found) == 6 and all(entry.outcome in gone for entry in found.values())
+    outcomes = (ObjectOutcome.DELETED, ObjectOutcome.ABSENT, None)
+    assert len(entries) == 6
+    assert all(entry.outcome in outcomes for entry in entries.values())
 
 
-@pytest.mark.parametrize("is_done", [False, True], ids=["before the deed", "after it"])
+@pytest.mark.parametrize("is_done", [False, True], ids=["before the deletion", "after it"])
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_run_killed_at_any_batch_is_gone_on_with_to_its_end(
+def test_run_killed_at_any_batch_is_resumed_and_ends(
     site: Bucket, proxy: FaultProxy, at: int, *, is_done: bool
 ) -> None:
     crash(site, proxy, at, is_done=is_done)
@@ -94,13 +95,13 @@ def test_run_killed_at_any_batch_is_gone_on_with_to_its_end(
 
     assert site.folders() == {"new"}
     assert "index.html" in site.content()
-    assert all_deleted()
-    asked = [key for request in proxy.deletions for key in request.batch_keys]
-    assert len(asked) == len(set(asked)) == 6 - 2 * (at if is_done else at - 1)
+    assert_all_deleted()
+    keys = [key for request in proxy.deletions for key in request.batch_keys]
+    assert len(keys) == len(set(keys)) == 6 - 2 * (at if is_done else at - 1)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_plain_second_run_decides_anew_and_converges_too(
+def test_second_run_without_resume_deletes_the_rest_too(
     site: Bucket, proxy: FaultProxy, at: int
 ) -> None:
     crash(site, proxy, at)
@@ -108,7 +109,7 @@ def test_plain_second_run_decides_anew_and_converges_too(
     assert site.folders() == {"new"}
 
 
-def test_what_the_crash_left_open_is_settled_in_the_journal(
+def test_unknown_outcomes_of_a_killed_run_are_resolved_in_the_journal(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     crash(site, proxy, 2, is_done=True)
@@ -124,7 +125,7 @@ def test_what_the_crash_left_open_is_settled_in_the_journal(
     assert {record["batch"] for record in read_intents(lines)} == {1, 2, 3}
 
 
-def test_line_torn_by_the_crash_is_taken_away_and_its_batch_is_sent_anew(
+def test_incomplete_last_line_is_removed_and_its_batch_is_sent_again(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     crash(site, proxy, 2)
@@ -133,7 +134,7 @@ def test_line_torn_by_the_crash_is_taken_away_and_its_batch_is_sent_anew(
     assert resume() == 0
 
     assert site.folders() == {"new"}
-    assert all_deleted()
+    assert_all_deleted()
 
 
 def test_resuming_twice_has_nothing_left_the_second_time(
@@ -153,13 +154,13 @@ def test_resuming_twice_has_nothing_left_the_second_time(
     assert Path("j.jsonl").read_bytes() == before
 
 
-def test_run_that_was_killed_after_its_last_deed_is_brought_to_its_end(
+def test_run_killed_after_its_last_deletion_is_ended_without_requests(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     crash(site, proxy, 3, is_done=True)
     assert resume() == 0
     assert proxy.deletions == []
-    assert all_deleted()
+    assert_all_deleted()
 
 
 # What has changed since.
@@ -179,17 +180,17 @@ def test_half_deleted_deployment_that_somebody_has_changed_stays_as_it_is(
     crash(site, proxy, 2)
     capsys.readouterr()
     change(site)
-    before = keys_of(site, "old-1")
+    before = list_keys(site, "old-1")
     assert len(before) < 4
 
     assert resume() == 3
 
     assert site.folders() == {"new", "old-1"}
-    assert keys_of(site, "old-1") == before
+    assert list_keys(site, "old-1") == before
     assert_screen(capsys.readouterr().out)
 
 
-def test_deployment_that_was_not_begun_and_has_changed_stays(
+def test_changed_deployment_whose_deletion_has_not_begun_is_kept(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     crash(site, proxy, 1)
@@ -198,7 +199,7 @@ def test_deployment_that_was_not_begun_and_has_changed_stays(
     assert site.folders() == {"new", "old-2"}
 
 
-def test_object_that_went_without_the_run_makes_it_another_deployment(
+def test_deployment_is_kept_if_an_object_was_deleted_by_another_client(
     site: Bucket, proxy: FaultProxy
 ) -> None:
     crash(site, proxy, 1)
@@ -212,17 +213,17 @@ def test_deployment_that_is_pinned_now_stays_though_half_of_it_is_gone(
 ) -> None:
     crash(site, proxy, 2)
     capsys.readouterr()
-    left = keys_of(site, "old-1")
+    remaining_keys = list_keys(site, "old-1")
 
     assert resume("--protect", "old-1") == 3
 
-    assert keys_of(site, "old-1") == left
+    assert list_keys(site, "old-1") == remaining_keys
     assert site.folders() == {"new", "old-1"}
     assert_screen(capsys.readouterr().out)
 
 
-def test_deployment_that_is_live_by_now_stays(site: Bucket, proxy: FaultProxy) -> None:
-    """A rollback during the crash: the source is read again, not remembered."""
+def test_deployment_that_is_live_now_is_kept(site: Bucket, proxy: FaultProxy) -> None:
+    """A rollback after the crash: the source is read again."""
     site.put("current", body=b"new")
     live = ["--live-from", "object:current"]
     main(["cleanup", *site.options(), *SETTINGS, *live, "--journal-file", "first.jsonl"])
@@ -234,7 +235,7 @@ def test_deployment_that_is_live_by_now_stays(site: Bucket, proxy: FaultProxy) -
     assert site.folders() == {"new", "old-2"}
 
 
-def test_settings_given_anew_may_keep_what_was_to_go(site: Bucket, proxy: FaultProxy) -> None:
+def test_new_settings_can_keep_a_deployment_of_the_plan(site: Bucket, proxy: FaultProxy) -> None:
     crash(site, proxy, 1)
     site.deploy("newer", days=0.5)
     assert resume("--keep-count", "3") == 3
@@ -255,18 +256,18 @@ def test_what_became_due_since_was_not_approved(
 
 
 @pytest.mark.usefixtures("command_pauses")
-@pytest.mark.parametrize("is_whole", [True, False], ids=["all of it", "one object"])
+@pytest.mark.parametrize("is_complete", [True, False], ids=["all of it", "one object"])
 def test_what_was_brought_back_since_is_not_deleted_again(
-    site: Bucket, proxy: FaultProxy, capsys, assert_screen, *, is_whole: bool
+    site: Bucket, proxy: FaultProxy, capsys, assert_screen, *, is_complete: bool
 ) -> None:
-    keep_versions(site)
+    enable_versioning(site)
     crash(site, proxy, 3)
     capsys.readouterr()
-    if is_whole:
+    if is_complete:
         assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
     else:
-        found = site.client.list_object_versions(Bucket=site.name, Prefix="old-1/")
-        marker = found["DeleteMarkers"][0]
+        versions = site.client.list_object_versions(Bucket=site.name, Prefix="old-1/")
+        marker = versions["DeleteMarkers"][0]
         site.client.delete_object(
             Bucket=site.name, Key=marker["Key"], VersionId=marker["VersionId"]
         )
@@ -276,25 +277,25 @@ def test_what_was_brought_back_since_is_not_deleted_again(
     assert resume() == 3
 
     assert site.folders() >= {"new", "old-1"}
-    assert keys_of(site, "old-1") == {key for key in before if key.startswith("old-1/")}
+    assert list_keys(site, "old-1") == {key for key in before if key.startswith("old-1/")}
     assert_screen(capsys.readouterr().out)
 
 
-def test_object_that_went_after_it_was_looked_at_comes_back(
+def test_object_that_was_deleted_after_it_was_listed_is_restored(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The killed run's last request reaches S3 after the journal says `failed`."""
-    keep_versions(site)
+    """The last request of the killed run reaches S3 after the journal has the outcome `failed`."""
+    enable_versioning(site)
     before = site.keys()
     crash(site, proxy, 1)
     (keys,) = [[record["key"] for record in read_intents(read_records("j.jsonl"))]]
 
-    def come_late(*asked) -> None:
-        resolve_unknown_outcomes(*asked)
+    def delete_late(*arguments) -> None:
+        resolve_unknown_outcomes(*arguments)
         for key in keys:
             site.remove(key)
 
-    monkeypatch.setattr("ci3.pipeline.resume.resolve_unknown_outcomes", come_late)
+    monkeypatch.setattr("ci3.pipeline.resume.resolve_unknown_outcomes", delete_late)
     resume()
     resolved = [record for record in read_records("j.jsonl") if record["record"] == "resolved"]
     assert {row[1] for record in resolved for row in record["objects"]} == {"failed"}
@@ -304,13 +305,13 @@ def test_object_that_went_after_it_was_looked_at_comes_back(
 
 
 @pytest.mark.parametrize("is_asked", [False, True])
-def test_limit_is_held_against_what_is_left_and_not_what_became_due(
+def test_limit_counts_what_remains_and_no_newly_deletable_deployments(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
 ) -> None:
     monkeypatch.setattr("tests.support.crash.SETTINGS", (*SETTINGS, "--max-delete", "2"))
     crash(site, proxy, 2)
     site.deploy("newest", days=0)
-    if is_asked:  # then it is planned once more, when the answer is there
+    if is_asked:  # the plan is made again after the answer
         monkeypatch.setattr("ci3.cli.cleanup.require_approval", lambda *_: None)
         assert main(["cleanup", "--resume", "j.jsonl"]) == 0
     else:
@@ -329,10 +330,10 @@ def test_limit_that_what_is_left_is_over_refuses(
     assert site.keys() == before
 
 
-# What can't be gone on with.
+# What cannot be resumed.
 
 
-def test_place_and_settings_are_the_journals_and_no_other_place_may_be_given(
+def test_target_of_a_resumed_run_is_that_of_its_journal(
     site: Bucket, proxy: FaultProxy, capsys
 ) -> None:
     crash(site, proxy, 1)
@@ -375,7 +376,9 @@ def test_no_at_the_terminal_leaves_bucket_and_journal_alone(
     assert Path("j.jsonl").read_bytes() == before
 
 
-def test_numbers_are_of_what_the_resumed_run_did(site: Bucket, proxy: FaultProxy, capsys) -> None:
+def test_result_counts_what_the_resumed_run_deleted(
+    site: Bucket, proxy: FaultProxy, capsys
+) -> None:
     crash(site, proxy, 2)
     capsys.readouterr()
     assert resume("--output", "json") == 0

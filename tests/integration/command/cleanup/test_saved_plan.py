@@ -1,4 +1,4 @@
-"""A saved plan, applied later: exactly what it names, as far as it is still due and unchanged."""
+"""A saved plan that is applied later deletes only what it names and what has not changed."""
 
 import json
 from pathlib import Path
@@ -22,40 +22,40 @@ def site(site: Bucket) -> Bucket:
 
 
 @pytest.fixture
-def saved(site: Bucket, capsys) -> dict:
-    """A saved plan to keep two and delete `d2`, `d3` and `d4`; gives its JSON."""
+def saved_plan(site: Bucket, capsys) -> dict:
+    """Save a plan to keep two and delete `d2`, `d3` and `d4`; return its JSON."""
     assert main(["plan-cleanup", *site.options(), "--keep-count", "2", *PLAN]) == 0
     capsys.readouterr()
     return json.loads(Path("plan.json").read_text(encoding="utf-8"))
 
 
-def apply(*more: str) -> int:
-    return main(["cleanup", *PLAN, "--auto-approve", *more])
+def apply(*options: str) -> int:
+    return main(["cleanup", *PLAN, "--auto-approve", *options])
 
 
-def edit(change) -> None:
+def edit_plan(change) -> None:
     plan = json.loads(Path("plan.json").read_text(encoding="utf-8"))
     change(plan)
     Path("plan.json").write_text(json.dumps(plan), encoding="utf-8")
 
 
-def test_plan_is_applied_by_itself_with_the_settings_that_it_was_made_with(site, saved, capsys):
+def test_saved_plan_is_applied_with_its_own_settings(site, saved_plan, capsys):
     assert apply("--output", "json") == 0
 
     assert site.folders() == {"d0", "d1"}
-    numbers = json.loads(capsys.readouterr().out)
-    assert (numbers["outcome"], numbers["plan-id"]) == ("applied", saved["plan_id"])
-    head = json.loads(Path(numbers["journal-file"]).read_text().splitlines()[0])
-    assert head["plan_id"] == saved["plan_id"]
+    result = json.loads(capsys.readouterr().out)
+    assert (result["outcome"], result["plan-id"]) == ("applied", saved_plan["plan_id"])
+    header = json.loads(Path(result["journal-file"]).read_text().splitlines()[0])
+    assert header["plan_id"] == saved_plan["plan_id"]
 
 
-def test_plan_file_is_left_as_it_was(site, saved):
+def test_apply_does_not_change_the_plan_file(site, saved_plan):
     before = Path("plan.json").read_bytes()
     assert apply() == 0
     assert Path("plan.json").read_bytes() == before
 
 
-def test_what_became_due_since_is_not_deleted(site, saved):
+def test_deployment_that_became_deletable_since_the_plan_is_kept(site, saved_plan):
     site.deploy("d9", days=0)
 
     assert apply() == 0
@@ -74,7 +74,7 @@ def test_what_became_due_since_is_not_deleted(site, saved):
     ids=["object added", "same bytes again", "object gone", "other bytes"],
 )
 def test_change_since_is_told_and_nothing_is_deleted(  # noqa: PLR0917 - fixtures
-    site, saved, proxy, capsys, assert_screen, change
+    site, saved_plan, proxy, capsys, assert_screen, change
 ):
     change(site)
 
@@ -87,7 +87,7 @@ def test_change_since_is_told_and_nothing_is_deleted(  # noqa: PLR0917 - fixture
 
 
 def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(
-    site, saved, capsys, assert_screen
+    site, saved_plan, capsys, assert_screen
 ):
     site.put("d3/more", days=31)
 
@@ -98,7 +98,7 @@ def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(
 
 
 @pytest.mark.parametrize("options", [(), ("--skip-changed",)])
-def test_deployment_that_is_gone_since_is_no_change(site, saved, options):
+def test_deployment_that_was_deleted_since_the_plan_is_ignored(site, saved_plan, options):
     for key in [key for key in site.keys() if key.startswith("d3/")]:  # noqa: SIM118
         site.remove(key)
 
@@ -108,7 +108,7 @@ def test_deployment_that_is_gone_since_is_no_change(site, saved, options):
 
 
 def test_folder_that_is_no_deployment_any_more_is_not_told_as_gone(
-    site, saved, capsys, assert_screen
+    site, saved_plan, capsys, assert_screen
 ):
     assert apply("--match", "d[0124]") == 5
 
@@ -116,22 +116,20 @@ def test_folder_that_is_no_deployment_any_more_is_not_told_as_gone(
     assert_screen(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("pointed", ["d9", "d0"])
-def test_what_became_live_since_the_plan_is_found_though_the_plan_does_not_know_it(
-    site, capsys, pointed
-):
+@pytest.mark.parametrize("live_name", ["d9", "d0"])
+def test_live_source_may_name_a_deployment_that_is_newer_than_the_plan(site, capsys, live_name):
     site.put("current", body=b"d0")
     argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
     assert main(["plan-cleanup", *argv]) == 0
     site.deploy("d9", days=0)
-    site.put("current", body=pointed.encode())
+    site.put("current", body=live_name.encode())
 
     assert apply() == 0
 
     assert site.folders() == {"d9", "d0", "d1"}
 
 
-def test_what_is_live_and_nowhere_refuses(site, capsys):
+def test_live_source_that_names_no_deployment_refuses(site, capsys):
     site.put("current", body=b"d0")
     argv = [*site.options(), "--keep-count", "2", "--live-from", "object:current", *PLAN]
     assert main(["plan-cleanup", *argv]) == 0
@@ -153,7 +151,7 @@ def test_what_is_live_and_nowhere_refuses(site, capsys):
     ids=lambda options: options[0],
 )
 def test_what_settings_given_now_keep_makes_the_plan_stale(
-    site, saved, capsys, assert_screen, options
+    site, saved_plan, capsys, assert_screen, options
 ):
     site.put("index.html", body=b"d3")
 
@@ -163,12 +161,12 @@ def test_what_settings_given_now_keep_makes_the_plan_stale(
     assert_screen(capsys.readouterr().out)
 
 
-def test_settings_given_now_can_not_delete_more_than_the_plan(site, saved):
+def test_new_settings_cannot_delete_more_than_the_plan(site, saved_plan):
     assert apply("--keep-count", "1") == 0
     assert site.folders() == {"d0", "d1"}
 
 
-def test_plan_is_applied_after_a_yes_on_a_terminal_only(site, saved, capsys, assert_screen):
+def test_plan_is_applied_after_a_yes_on_a_terminal_only(site, saved_plan, capsys, assert_screen):
     assert main(["cleanup", *PLAN]) == 4
     assert site.folders() == ALL
     assert_screen(capsys.readouterr().err)
@@ -178,14 +176,14 @@ def set_other_bucket(plan):
     plan["target"]["bucket"] = "elsewhere"
 
 
-def doom(plan):
+def delete_first_deployment(plan):
     plan["deployments"][0]["decision"] = "delete"
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        doom,
+        delete_first_deployment,
         set_other_bucket,
         lambda plan: plan.update(format="ci3-plan/3"),
         lambda plan: plan.update(surprise=1),
@@ -193,8 +191,10 @@ def doom(plan):
     ],
     ids=["decision", "bucket", "format", "unknown key", "empty"],
 )
-def test_plan_that_was_edited_or_is_none_is_refused(site, saved, capsys, assert_screen, change):
-    edit(change)
+def test_plan_that_was_edited_or_is_none_is_refused(
+    site, saved_plan, capsys, assert_screen, change
+):
+    edit_plan(change)
 
     assert apply() == 2
 
@@ -220,21 +220,21 @@ def test_plan_file_that_is_none_is_refused(site, capsys, assert_screen, content)
 @pytest.mark.parametrize(
     "options", [("--bucket-name", "elsewhere"), ("--prefix", "d1")], ids=lambda options: options[0]
 )
-def test_plan_for_another_place_is_refused(site, saved, capsys, assert_screen, options):
+def test_plan_for_another_place_is_refused(site, saved_plan, capsys, assert_screen, options):
     assert apply(*options) == 2
 
     assert_screen(capsys.readouterr().err)
     assert site.folders() == ALL
 
 
-def test_plan_for_another_endpoint_is_refused(site, saved, s3_url, capsys, assert_screen):
+def test_plan_for_another_endpoint_is_refused(site, saved_plan, s3_url, capsys, assert_screen):
     assert apply("--endpoint-url", s3_url) == 4
 
     assert_screen(capsys.readouterr().err)
     assert site.folders() == ALL
 
 
-def test_plan_made_before_versions_were_kept_is_refused(site, saved, capsys, assert_screen):
+def test_plan_made_before_versions_were_kept_is_refused(site, saved_plan, capsys, assert_screen):
     site.enable_versioning()
 
     assert apply() == 4
@@ -242,7 +242,7 @@ def test_plan_made_before_versions_were_kept_is_refused(site, saved, capsys, ass
     assert_screen(capsys.readouterr().err)
 
 
-def test_plan_that_could_not_be_applied_stays_so(site, capsys):
+def test_refused_plan_is_refused_again(site, capsys):
     rules = ["--keep-count", "2", "--max-delete", "1"]
     assert main(["plan-cleanup", *site.options(), *rules, *PLAN]) == 4
 
@@ -252,12 +252,12 @@ def test_plan_that_could_not_be_applied_stays_so(site, capsys):
     assert site.folders() == ALL
 
 
-def test_limit_given_now_refuses(site, saved):
+def test_new_limit_refuses(site, saved_plan):
     assert apply("--max-delete", "2") == 4
     assert site.folders() == ALL
 
 
-def test_live_source_that_can_not_be_read_now_refuses(site, capsys):
+def test_live_source_that_cannot_be_read_at_the_apply_refuses(site, capsys):
     site.put("live.txt", body=b"d4")
     rules = ["--keep-count", "2", "--live-from", "object:live.txt"]
     assert main(["plan-cleanup", *site.options(), *rules, *PLAN]) == 0
@@ -281,16 +281,16 @@ def test_address_whose_query_was_not_saved_must_be_given_again(site, capsys, ass
 def test_plans_of_several_targets_are_applied_and_stale_together(
     site, local_s3, proxy, capsys, assert_screen
 ):
-    other = local_s3.new_bucket()
+    second_site = local_s3.new_bucket()
     for number in range(3):
-        other.deploy(f"d{number}", days=10 * number + 1)
+        second_site.deploy(f"d{number}", days=10 * number + 1)
     text = (
         f"defaults:\n  keep-count: 2\n  endpoint-url: {proxy.url}\n"
-        f"targets:\n  - bucket: {site.name}\n  - bucket: {other.name}\n"
+        f"targets:\n  - bucket: {site.name}\n  - bucket: {second_site.name}\n"
     )
     Path("policy.yml").write_text(text, encoding="utf-8")
     assert main(["plan-cleanup", "--policy-file", "policy.yml", *PLAN]) == 0
-    other.put("d2/more", days=21)
+    second_site.put("d2/more", days=21)
     capsys.readouterr()
 
     assert apply() == 5
@@ -299,4 +299,4 @@ def test_plans_of_several_targets_are_applied_and_stale_together(
 
     assert apply("--policy-file", "policy.yml", "--skip-changed") == 0
     assert site.folders() == {"d0", "d1"}
-    assert other.folders() == {"d0", "d1", "d2"}
+    assert second_site.folders() == {"d0", "d1", "d2"}
