@@ -1,4 +1,4 @@
-"""Run the action's entry point; write a byte to a pipe once a deletion was asked to stop.
+"""Run the action's entry point; write a byte to a pipe when a deletion is requested to stop.
 
 Usage: python stop_reporting_entrypoint.py ENTRYPOINT FILE_DESCRIPTOR
 """

@@ -1,4 +1,4 @@
-"""`engine: lifecycle` in a workflow: no summary, comment or output claims what is not done."""
+"""`engine: lifecycle` in a workflow: summary, comment and outputs count nothing as deleted."""
 
 import re
 
@@ -14,13 +14,13 @@ BY_S3 = {"mode": "apply", "keep_count": "4", "engine": "lifecycle"}
 
 @pytest.fixture
 def bucket(site: Bucket, proxy: FaultProxy) -> Bucket:
-    """Six deployments of which two go, on an S3 that confirms the rules that it is given."""
+    """Six deployments, two of them to delete, on an S3 server that confirms lifecycle rules."""
 
     def confirm(request: Request) -> None:
         if request.method != "PUT" or not request.target.endswith("?lifecycle"):
             return
-        found = re.findall("<ID>(ci3/.*?)</ID>.*?<Prefix>(.*?)</Prefix>", request.body.decode())
-        for rule_id, prefix in found:
+        rules = re.findall("<ID>(ci3/.*?)</ID>.*?<Prefix>(.*?)</Prefix>", request.body.decode())
+        for rule_id, prefix in rules:
             header = f'expiry-date="Fri, 01 Jan 2027 00:00:00 GMT", rule-id="{rule_id}"'
             proxy.answer("HEAD", f"/{prefix}", headers={"x-amz-expiration": header})
 
@@ -28,7 +28,7 @@ def bucket(site: Bucket, proxy: FaultProxy) -> Bucket:
     return site
 
 
-def test_summary_comment_and_outputs_say_that_s3_deletes_later(act, bucket, github) -> None:
+def test_summary_comment_and_outputs_report_that_s3_deletes_later(act, bucket, github) -> None:
     run = act(**BY_S3)
     assert run.exit_code == 0
     assert run.outputs["outcome"] == "applied"
@@ -86,7 +86,7 @@ def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(
     bucket.put("current", body=b"site-5")
     settings = BY_S3 | {"live_from": "object:current"}
     assert act(**settings).exit_code == 0
-    # The plan reads the rules, and what is live beside them; at the end both are read again.
+    # The plan reads the rules and the live source; at the end both are read again.
     proxy.call_before("GET", r"\?lifecycle", lambda: bucket.put("current", body=b"site-1"), nth=2)
 
     run = act(**settings)

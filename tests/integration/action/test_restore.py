@@ -1,4 +1,4 @@
-"""`mode: restore`: a step that brings back what another step deleted."""
+"""`mode: restore`: a step that restores what another step deleted."""
 
 import pytest
 
@@ -6,18 +6,18 @@ from tests.support.action_reports import ALL
 
 
 @pytest.fixture
-def applied(act, bucket):
-    """A step that has deleted `site-1` and `site-2` from a bucket that keeps versions."""
+def applied_journal(act, bucket):
+    """The journal of a step that deleted `site-1` and `site-2` from a versioned bucket."""
     bucket.enable_versioning()
     run = act(keep_count="4", mode="apply")
     assert (run.exit_code, bucket.folders()) == (0, ALL - {"site-1", "site-2"})
     return run.outputs["journal-file"]
 
 
-def test_restore_brings_back_what_the_journals_run_deleted(act, bucket, applied):
+def test_restore_restores_what_the_run_of_the_journal_deleted(act, bucket, applied_journal):
     before = bucket.content()
 
-    run = act(mode="restore", journal_file=applied)
+    run = act(mode="restore", journal_file=applied_journal)
 
     assert run.exit_code == 0, run.log
     assert bucket.folders() == ALL
@@ -27,10 +27,10 @@ def test_restore_brings_back_what_the_journals_run_deleted(act, bucket, applied)
     assert f"`s3://{bucket.name}/`" in run.summary
 
 
-def test_second_restore_finds_all_as_it_was(act, bucket, applied):
-    act(mode="restore", journal_file=applied)
+def test_second_restore_changes_nothing(act, bucket, applied_journal):
+    act(mode="restore", journal_file=applied_journal)
 
-    run = act(mode="restore", journal_file=applied)
+    run = act(mode="restore", journal_file=applied_journal)
 
     assert (run.exit_code, run.outputs["objects-restored"]) == (0, "0")
     assert bucket.folders() == ALL
@@ -57,21 +57,21 @@ def test_restore_of_a_bucket_without_versions_is_refused_with_the_reason(act, bu
     ids=" ".join,
 )
 def test_restore_that_is_asked_for_wrongly_changes_nothing(
-    act, bucket, applied, inputs, assert_screen
+    act, bucket, applied_journal, inputs, assert_screen
 ):
-    left = bucket.folders()
-    named = {name: text.format(journal=applied) for name, text in inputs.items()}
+    folders_before = bucket.folders()
+    formatted_inputs = {name: text.format(journal=applied_journal) for name, text in inputs.items()}
 
-    run = act(mode="restore", **named)
+    run = act(mode="restore", **formatted_inputs)
 
     assert run.exit_code == 2
     (error,) = run.annotations("error")
     assert_screen(error)
-    assert bucket.folders() == left
+    assert bucket.folders() == folders_before
 
 
-def test_journal_of_another_bucket_is_refused(act, bucket, applied):
-    run = act(mode="restore", journal_file=applied, environ={"INPUT_BUCKET": "elsewhere"})
+def test_journal_of_another_bucket_is_refused(act, bucket, applied_journal):
+    run = act(mode="restore", journal_file=applied_journal, environ={"INPUT_BUCKET": "elsewhere"})
 
     assert run.exit_code == 2
     assert "'elsewhere'" in run.log

@@ -1,4 +1,4 @@
-"""A step that goes on with a run that another step was killed in."""
+"""A step that resumes the run of a killed step."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.support.journals import read_records
 
 
 @pytest.fixture
-def crashed(bucket, proxy, monkeypatch):
-    """A run that was to delete all but `site-6`, and was killed in its third batch of two."""
+def crashed_journal(bucket, proxy, monkeypatch):
+    """The journal of a run that deletes all but `site-6`, killed in its third batch of two."""
     monkeypatch.setattr(bucket, "endpoint_url", proxy.url)
     small_batches(monkeypatch)
     crash(bucket, proxy, 3)
@@ -18,16 +18,16 @@ def crashed(bucket, proxy, monkeypatch):
 
 
 def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(
-    act, bucket, crashed, github, assert_screen
+    act, bucket, crashed_journal, github, assert_screen
 ):
-    run = act(mode="apply", resume=crashed)
+    run = act(mode="apply", resume=crashed_journal)
 
     assert run.exit_code == 0, run.log
     assert bucket.folders() == {"site-6"}
     assert run.outputs["outcome"] == "applied"
     assert run.outputs["objects-deleted"] == "11"
-    assert run.outputs["journal-file"] == crashed
-    assert read_records(crashed)[-1] == {"record": "end", "stopped": ""}
+    assert run.outputs["journal-file"] == crashed_journal
+    assert read_records(crashed_journal)[-1] == {"record": "end", "stopped": ""}
     (warning,) = run.annotations("warning")
     assert_screen(warning)
     assert begin_sentence(warning) in run.summary
@@ -35,11 +35,11 @@ def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(
     assert "`j.jsonl`" in run.summary
 
 
-def test_step_with_nothing_left_says_so_and_passes(act, bucket, crashed, assert_screen):
-    act(mode="apply", resume=crashed)
-    again = act(mode="apply", resume=crashed)
-    assert (again.exit_code, again.outputs["outcome"]) == (0, "nothing-to-delete")
-    assert_screen(without_tables(again.summary))
+def test_step_with_nothing_left_says_so_and_passes(act, bucket, crashed_journal, assert_screen):
+    act(mode="apply", resume=crashed_journal)
+    second_run = act(mode="apply", resume=crashed_journal)
+    assert (second_run.exit_code, second_run.outputs["outcome"]) == (0, "nothing-to-delete")
+    assert_screen(without_tables(second_run.summary))
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,12 @@ def test_step_with_nothing_left_says_so_and_passes(act, bucket, crashed, assert_
     ],
     ids=" ".join,
 )
-def test_what_can_not_be_gone_on_with_deletes_nothing(act, bucket, crashed, inputs, assert_screen):
+def test_what_can_not_be_gone_on_with_deletes_nothing(
+    act, bucket, crashed_journal, inputs, assert_screen
+):
     before = bucket.keys()
     environ = {f"INPUT_{name.replace('_', '-').upper()}": text for name, text in inputs.items()}
-    run = act(environ=environ, **{"mode": "apply", "resume": crashed} | inputs)
+    run = act(environ=environ, **{"mode": "apply", "resume": crashed_journal} | inputs)
     assert (run.exit_code, run.outputs["outcome"]) == (2, "failed")
     (error,) = run.annotations("error")
     assert_screen(error)

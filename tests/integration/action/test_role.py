@@ -1,4 +1,4 @@
-"""The action acts as a role that GitHub's word opens, for as long as an apply takes."""
+"""The action assumes a role with a GitHub OIDC token, and renews the credentials."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ def oidc():
 
 @pytest.fixture
 def as_role(act, oidc, bucket, proxy, monkeypatch):
-    """Run one step as the role, on a machine that has no other credentials."""
+    """Return a function that runs a step as the role, without other credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     bucket.endpoint_url = proxy.url
@@ -37,19 +37,21 @@ def as_role(act, oidc, bucket, proxy, monkeypatch):
     return as_role
 
 
-def assumptions(proxy):
-    return [one for one in proxy.find_requests("POST", STS) if b"AssumeRole" in one.body]
+def list_assume_role_requests(proxy):
+    return [
+        request for request in proxy.find_requests("POST", STS) if b"AssumeRole" in request.body
+    ]
 
 
-def signers(proxy):
-    """With which access key each request to S3 was signed, in order."""
-    signed = (one.headers.get("Authorization", "") for one in proxy.requests)
-    return [text.partition("Credential=")[2].partition("/")[0] for text in signed if text]
+def list_signers(proxy):
+    """Return the access key of each signed request to S3, in order."""
+    signatures = (request.headers.get("Authorization", "") for request in proxy.requests)
+    return [text.partition("Credential=")[2].partition("/")[0] for text in signatures if text]
 
 
-def expire_in(proxy, length):
-    until = f"{datetime.now(UTC) + length:%Y-%m-%dT%H:%M:%SZ}".encode()
-    proxy.rewrite("POST", STS, lambda body: re.sub(b"(?<=<Expiration>).*?(?=<)", until, body))
+def expire_in(proxy, duration):
+    expires_at = f"{datetime.now(UTC) + duration:%Y-%m-%dT%H:%M:%SZ}".encode()
+    proxy.rewrite("POST", STS, lambda body: re.sub(b"(?<=<Expiration>).*?(?=<)", expires_at, body))
 
 
 def test_apply_as_a_role_needs_no_other_credentials_and_shows_no_secret(
@@ -59,40 +61,40 @@ def test_apply_as_a_role_needs_no_other_credentials_and_shows_no_secret(
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "applied")
     assert bucket.folders() == ALL - {"site-1", "site-2"}
-    [assumption], [token] = assumptions(proxy), oidc.tokens
+    [assumption], [token] = list_assume_role_requests(proxy), oidc.tokens
     assert b"RoleSessionName=ci3-42" in assumption.body
     assert token.encode() in assumption.body
-    [signer] = set(signers(proxy))
+    [signer] = set(list_signers(proxy))
     assert signer.startswith("ASIA")
     assert run.annotations("add-mask").count(token) == 1
-    masked = "".join(line for line in run.log.splitlines() if "::add-mask::" in line)
-    shown = "".join(line for line in run.log.splitlines() if "::add-mask::" not in line)
+    mask_lines = "".join(line for line in run.log.splitlines() if "::add-mask::" in line)
+    other_lines = "".join(line for line in run.log.splitlines() if "::add-mask::" not in line)
     journal = Path(run.outputs["journal-file"]).read_text()
-    assert token in masked
-    assert token not in f"{shown}{run.errors}{run.summary}{run.outputs}{journal}"
+    assert token in mask_lines
+    assert token not in f"{other_lines}{run.errors}{run.summary}{run.outputs}{journal}"
 
 
 def test_plan_as_a_role_sends_no_write_but_the_assumption(as_role, proxy):
     assert as_role(keep_count="4").exit_code == 0
-    assert [one for one in proxy.requests if one.is_write] == assumptions(proxy)
+    assert [request for request in proxy.requests if request.is_write] == (
+        list_assume_role_requests(proxy)
+    )
 
 
-def test_apply_goes_on_with_new_credentials_when_the_first_are_about_to_expire(
-    as_role, bucket, proxy, oidc
-):
+def test_apply_renews_credentials_that_are_about_to_expire(as_role, bucket, proxy, oidc):
     expire_in(proxy, timedelta(minutes=5))
     proxy.call_before("POST", DELETE, lambda: expire_in(proxy, timedelta(hours=1)))
     run = as_role(keep_count="4", mode="apply")
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "applied")
     assert bucket.folders() == ALL - {"site-1", "site-2"}
-    assert len(set(oidc.tokens)) == len(assumptions(proxy)) > 2
-    first, *_, last = signers(proxy)
+    assert len(set(oidc.tokens)) == len(list_assume_role_requests(proxy)) > 2
+    first, *_, last = list_signers(proxy)
     assert first != last
     assert set(oidc.tokens) == set(run.annotations("add-mask")[-len(oidc.tokens) :])
 
 
-def test_run_whose_credentials_can_not_be_got_anew_stops_and_a_second_one_ends_it(
+def test_run_whose_credentials_cannot_be_renewed_stops_and_a_second_run_completes_it(
     as_role, bucket, proxy, oidc
 ):
     bucket.deploy("site-1", days=50, files=1500)
@@ -113,13 +115,13 @@ def test_run_whose_credentials_can_not_be_got_anew_stops_and_a_second_one_ends_i
     assert len(oidc.failures) == 99
 
     oidc.failures.clear()
-    again = as_role(keep_count="4", mode="apply")
-    assert again.exit_code == 0
+    second_run = as_role(keep_count="4", mode="apply")
+    assert second_run.exit_code == 0
     assert bucket.folders() == ALL - {"site-1", "site-2"}
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"])
-def test_credentials_that_s3_takes_no_more_stop_the_run_and_a_second_one_ends_it(
+def test_rejected_credentials_stop_the_run_and_a_second_run_completes_it(
     as_role, bucket, proxy, code
 ):
     wrong = {"body": error(code), "status": 400}
@@ -127,13 +129,13 @@ def test_credentials_that_s3_takes_no_more_stop_the_run_and_a_second_one_ends_it
     run = as_role(keep_count="4", mode="apply")
 
     assert run.exit_code in (3, 6)
-    assert any(code in told for told in run.annotations("error"))
+    assert any(code in message for message in run.annotations("error"))
     assert code in read_journal(run.outputs["journal-file"])[-1]["stopped"]
     assert bucket.folders() == ALL
 
     proxy.rewrite("POST", DELETE, lambda body: body)
-    again = as_role(keep_count="4", mode="apply")
-    assert again.exit_code == 0
+    second_run = as_role(keep_count="4", mode="apply")
+    assert second_run.exit_code == 0
     assert bucket.folders() == ALL - {"site-1", "site-2"}
 
 
@@ -163,14 +165,14 @@ def test_role_that_may_not_be_assumed_is_one_error_with_what_to_trust(
     [message] = run.annotations("error")
     assert SUBJECT in message
     assert_screen(message)
-    assert len(assumptions(proxy)) == len(proxy.requests) == 1
+    assert len(list_assume_role_requests(proxy)) == len(proxy.requests) == 1
     assert bucket.folders() == ALL
 
 
 @pytest.mark.parametrize(
     "role", ["clean-my-site", "arn:aws:iam::1:role/a", "arn:aws:s3:::a", f"{ROLE}/", f"{ROLE} b"]
 )
-def test_text_that_is_no_roles_arn_is_refused(act, role):
+def test_text_that_is_not_the_arn_of_a_role_is_refused(act, role):
     run = act(role_to_assume=role)
 
     assert run.exit_code == 2
@@ -192,12 +194,12 @@ def test_live_sources_of_aws_are_read_as_the_role(as_role, bucket, proxy, monkey
     as_role(live_from="cloudfront\nssm:/live")
 
     assert proxy.find_requests("GET", "distribution")
-    assert [one for one in proxy.find_requests("POST", STS) if b"/live" in one.body]
-    [signer] = set(signers(proxy))
+    assert [request for request in proxy.find_requests("POST", STS) if b"/live" in request.body]
+    [signer] = set(list_signers(proxy))
     assert signer.startswith("ASIA")
 
 
-# The command: as GitHub says where it may be asked, and else with the credentials at hand.
+# The command: with an OIDC token in a workflow, otherwise with the default credentials.
 
 
 @pytest.fixture
@@ -207,22 +209,22 @@ def plan_as_role(bucket, proxy, monkeypatch):
     return lambda: main(["plan-cleanup", *bucket.options(), "--role-to-assume", ROLE])
 
 
-def test_command_assumes_the_role_with_the_credentials_at_hand(plan_as_role, proxy):
+def test_command_assumes_the_role_with_the_default_credentials(plan_as_role, proxy):
     assert plan_as_role() == 0
-    [assumption] = assumptions(proxy)
+    [assumption] = list_assume_role_requests(proxy)
     assert b"Action=AssumeRole&" in assumption.body
-    at_hand, *others = signers(proxy)
-    assert at_hand == CREDENTIALS["AWS_ACCESS_KEY_ID"]
-    assert {one[:4] for one in others} == {"ASIA"}
+    default_key, *other_keys = list_signers(proxy)
+    assert default_key == CREDENTIALS["AWS_ACCESS_KEY_ID"]
+    assert {key[:4] for key in other_keys} == {"ASIA"}
 
 
-def test_command_in_a_workflow_takes_githubs_word_and_writes_the_token_nowhere(
+def test_command_in_a_workflow_uses_a_github_token_and_never_prints_it(
     plan_as_role, proxy, oidc, monkeypatch, capsys
 ):
     for name, value in {**oidc.environ, "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "42"}.items():
         monkeypatch.setenv(name, value)
     assert plan_as_role() == 0
-    [assumption], [token] = assumptions(proxy), oidc.tokens
+    [assumption], [token] = list_assume_role_requests(proxy), oidc.tokens
     assert token.encode() in assumption.body
     assert b"RoleSessionName=ci3-42" in assumption.body
     assert token not in "".join(capsys.readouterr())

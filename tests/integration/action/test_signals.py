@@ -25,18 +25,21 @@ STOP_REPORTING = Path(__file__).with_name("stop_reporting_entrypoint.py")
 
 @pytest.fixture
 def start(bucket, proxy, github, tmp_path):
-    """Start the action in a process of its own and wait for some request, which is then held."""
-    may_go_on = threading.Event()
-    started = []
+    """Return a function that starts the action in a process and blocks it in a request."""
+    may_continue = threading.Event()
+    processes = []
 
     def start(method, pattern, *, nth=None, stop_pipe=None, **inputs):
-        came = threading.Event()
+        request_received = threading.Event()
         proxy.call_before(
-            method, pattern, lambda: (came.set(), may_go_on.wait(timeout=60)), nth=nth
+            method,
+            pattern,
+            lambda: (request_received.set(), may_continue.wait(timeout=60)),
+            nth=nth,
         )
         step = FakeStep(tmp_path / "step")
-        named = {name.replace("_", "-"): value for name, value in inputs.items()}
-        environ = os.environ | step.environ(named, github.url) | bucket.inputs()
+        action_inputs = {name.replace("_", "-"): value for name, value in inputs.items()}
+        environ = os.environ | step.environ(action_inputs, github.url) | bucket.inputs()
         command = (
             [ENTRYPOINT] if stop_pipe is None else [STOP_REPORTING, ENTRYPOINT, str(stop_pipe)]
         )
@@ -48,33 +51,33 @@ def start(bucket, proxy, github, tmp_path):
             pass_fds=() if stop_pipe is None else (stop_pipe,),
             text=True,
         )
-        started.append(process)
-        assert came.wait(timeout=60)
-        return step, process, may_go_on
+        processes.append(process)
+        assert request_received.wait(timeout=60)
+        return step, process, may_continue
 
     yield start
-    may_go_on.set()
-    for process in started:
+    may_continue.set()
+    for process in processes:
         process.kill()
         process.communicate()
 
 
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("first_signal", [signal.SIGINT, signal.SIGTERM])
 def test_signals_while_a_deletion_is_out_end_in_a_true_report(
-    bucket, github, start, first, assert_screen
+    bucket, github, start, first_signal, assert_screen
 ):
-    step, process, may_go_on = start(
+    step, process, may_continue = start(
         "POST", "delete", keep_count="4", mode="apply", journal_file="journal.jsonl"
     )
-    process.send_signal(first)
+    process.send_signal(first_signal)
     process.send_signal(signal.SIGTERM)
-    may_go_on.set()
+    may_continue.set()
     log, errors = process.communicate(timeout=60)
 
     assert errors == ""
     assert bucket.folders() == ALL - {"site-1", "site-2"}
     journal = read_journal("journal.jsonl")
-    assert [one["outcome"] for one in read_outcomes(journal)] == ["deleted"] * 6
+    assert [row["outcome"] for row in read_outcomes(journal)] == ["deleted"] * 6
     assert step.outputs["objects-deleted"] == "6"
     assert step.outputs["deployments-deleted"] == "2"
     assert (process.returncode, step.outputs["outcome"]) == (3, "partial")
@@ -88,15 +91,15 @@ def test_signals_before_the_first_deletion_of_an_apply_delete_nothing(
 ):
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb", buffering=0) as stops:
-        step, process, may_go_on = start(
+        step, process, may_continue = start(
             "GET", "prefix=site-1", stop_pipe=write_end,
             keep_count="4", mode="apply", journal_file="journal.jsonl",
         )  # fmt: skip
         os.close(write_end)
         process.send_signal(signal.SIGTERM)
-        # The main thread handles the signal; until it does, other threads go on deleting.
+        # The main thread handles the signal; until then, other threads continue to delete.
         assert stops.read(1) == b"."
-        may_go_on.set()
+        may_continue.set()
         log, errors = process.communicate(timeout=60)
 
     assert errors == ""
@@ -112,8 +115,8 @@ def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_
     bucket, github, start, assert_screen
 ):
     stalled = github.stall_next("GET", "comments")
-    step, process, may_go_on = start("POST", "delete", keep_count="4", mode="apply")
-    may_go_on.set()
+    step, process, may_continue = start("POST", "delete", keep_count="4", mode="apply")
+    may_continue.set()
     assert stalled.wait(timeout=60)
     process.send_signal(signal.SIGTERM)
     log, errors = process.communicate(timeout=60)
@@ -128,9 +131,9 @@ def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_
 
 
 def test_signal_while_planning_says_that_nothing_was_deleted(bucket, start, assert_screen):
-    step, process, may_go_on = start("GET", "delimiter", mode="apply")
+    step, process, may_continue = start("GET", "delimiter", mode="apply")
     process.send_signal(signal.SIGTERM)
-    may_go_on.set()
+    may_continue.set()
     log, errors = process.communicate(timeout=60)
 
     assert errors == ""

@@ -1,4 +1,4 @@
-"""A policy file with targets: one summary, one comment, outputs summed and for each."""
+"""A policy file with targets: one summary, one comment, and total and separate outputs."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.support.action_reports import (
 
 @pytest.fixture
 def targets(bucket):
-    """Two prefixes of the bucket besides its root, and the policy file that names all three."""
+    """Three targets, the root and two prefixes of the bucket, and their policy file."""
     for folder in ("staging", "production"):
         for days in (1, 2, 3):
             bucket.deploy(f"{folder}/web-{days}", days=days)
@@ -49,19 +49,19 @@ def test_one_comment_and_one_summary_show_every_target(act, targets, github, ass
         assert text.count(APPLY) == 1
 
 
-def test_outputs_are_summed_and_given_for_each_target(act, targets):
+def test_outputs_have_totals_and_values_of_each_target(act, targets):
     run = act_on_targets(act, mode="apply")
 
     assert run.exit_code == 0
     assert run.outputs["outcome"] == "applied"
     assert run.outputs["deployments-deleted"] == "5"
     assert run.outputs["objects-deleted"] == "15"
-    each = json.loads(run.outputs["targets"])
-    assert [one["prefix"] for one in each] == ["", "staging/", "production/"]
-    assert [one["deployments-deleted"] for one in each] == [2, 2, 1]
-    assert len({one["plan-id"] for one in each} | {run.outputs["plan-id"]}) == 4
+    target_outputs = json.loads(run.outputs["targets"])
+    assert [target["prefix"] for target in target_outputs] == ["", "staging/", "production/"]
+    assert [target["deployments-deleted"] for target in target_outputs] == [2, 2, 1]
+    assert len({target["plan-id"] for target in target_outputs} | {run.outputs["plan-id"]}) == 4
     journals = run.outputs["journal-file"].splitlines()
-    assert journals == [one["journal-file"] for one in each]
+    assert journals == [target["journal-file"] for target in target_outputs]
     assert all(Path(path).is_file() for path in journals)
     assert targets.folders() == ALL - {"site-1", "site-2"} | {"staging", "production"}
 
@@ -92,14 +92,14 @@ def test_comment_of_many_targets_fits(act, bucket, github):
     assert run.exit_code == 0, run.errors
     body = comment_of(github)
     assert len(body.encode()) <= 65_000
-    shown = len(target_titles(body))
-    assert shown >= 45
-    assert shown == 60 or f" {60 - shown} " in body
+    shown_count = len(target_titles(body))
+    assert shown_count >= 45
+    assert shown_count == 60 or f" {60 - shown_count} " in body
     assert row_counts(body)[0] == 60
     assert row_counts(run.summary)[0] == 60
 
 
-def test_one_target_alone_reads_like_a_plan_of_its_own(act, bucket, github):
+def test_policy_file_with_one_target_is_reported_like_a_single_plan(act, bucket, github):
     text = f"targets:\n  - bucket: {bucket.name}\n    keep-count: 4\n"
     Path("policy.yml").write_text(text, encoding="utf-8")
 
