@@ -1,4 +1,4 @@
-"""Servers with a certificate of an authority that only AWS_CA_BUNDLE names."""
+"""Servers with a certificate of a private authority that AWS_CA_BUNDLE contains."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.tls import Authority, make_authority, running_tls
 from tests.support.web_site import running_site
 
-WAYS = ("AWS_CA_BUNDLE", "profile", "REQUESTS_CA_BUNDLE")
+BUNDLE_SETTINGS = ("AWS_CA_BUNDLE", "profile", "REQUESTS_CA_BUNDLE")
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def tls_site(site: Bucket, authority: Authority) -> Iterator[Bucket]:
         yield site
 
 
-def trust(monkeypatch: pytest.MonkeyPatch, way: str, path: str) -> None:
-    if way == "profile":
+def trust(monkeypatch: pytest.MonkeyPatch, setting: str, path: str) -> None:
+    if setting == "profile":
         Path("config").write_text(f"[default]\nca_bundle = {path}\n", encoding="utf-8")
         monkeypatch.setenv("AWS_CONFIG_FILE", "config")
     else:
-        monkeypatch.setenv(way, path)
+        monkeypatch.setenv(setting, path)
 
 
 def clean_up(site: Bucket, *options: str) -> int:
@@ -44,17 +44,17 @@ def clean_up(site: Bucket, *options: str) -> int:
     return main([*argv, "--journal-file", "journal.jsonl"])
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_bucket_behind_a_private_authority_is_cleaned_up(
-    tls_site: Bucket, monkeypatch, way: str
+@pytest.mark.parametrize("setting", BUNDLE_SETTINGS)
+def test_bucket_with_a_private_authority_is_cleaned_up(
+    tls_site: Bucket, monkeypatch, setting: str
 ) -> None:
-    trust(monkeypatch, way, "certs/ca.pem")
+    trust(monkeypatch, setting, "certs/ca.pem")
 
     assert clean_up(tls_site) == 0
     assert tls_site.folders() == {"new"}
 
 
-def test_certificate_of_an_unknown_authority_is_refused_with_the_remedy(
+def test_error_of_an_unknown_authority_names_the_bundle_variable(
     tls_site: Bucket, proxy: FaultProxy, pauses, capsys
 ) -> None:
     assert clean_up(tls_site) == 6
@@ -62,27 +62,27 @@ def test_certificate_of_an_unknown_authority_is_refused_with_the_remedy(
     assert not proxy.requests
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("setting", BUNDLE_SETTINGS)
 @pytest.mark.parametrize("file", ["missing.pem", "text.pem", "certs"])
 def test_bundle_that_cannot_be_used_stops_before_any_request(  # noqa: PLR0917
-    site: Bucket, proxy: FaultProxy, monkeypatch, capsys, way: str, file: str
+    site: Bucket, proxy: FaultProxy, monkeypatch, capsys, setting: str, file: str
 ) -> None:
-    """Even where the endpoint needs no bundle: nothing else reads the setting's file."""
+    """Also if the endpoint needs no bundle."""
     site.deploy("old", days=9)
     Path("text.pem").write_text("no certificate", encoding="utf-8")
     Path("certs").mkdir()
-    trust(monkeypatch, way, file)
+    trust(monkeypatch, setting, file)
 
     assert clean_up(site) == 6
-    shown = capsys.readouterr().err
-    assert repr(file) in shown
-    assert ("ca_bundle" if way == "profile" else way) in shown
-    assert "Traceback" not in shown
+    stderr = capsys.readouterr().err
+    assert repr(file) in stderr
+    assert ("ca_bundle" if setting == "profile" else setting) in stderr
+    assert "Traceback" not in stderr
     assert not proxy.requests
 
 
 @pytest.mark.parametrize(
-    ("ways", "exit_code"),
+    ("bundles", "exit_code"),
     [
         ({"AWS_CA_BUNDLE": "certs/ca.pem", "profile": "other/ca.pem"}, 0),
         ({"AWS_CA_BUNDLE": "other/ca.pem", "profile": "certs/ca.pem"}, 6),
@@ -94,19 +94,19 @@ def test_bundle_that_cannot_be_used_stops_before_any_request(  # noqa: PLR0917
         ({"AWS_CA_BUNDLE": "", "profile": ""}, 6),
     ],
 )
-def test_first_bundle_that_is_set_counts_and_none_never_means_no_check(  # noqa: PLR0917
-    tls_site: Bucket, tmp_path: Path, monkeypatch, pauses, ways: dict[str, str], exit_code: int
+def test_first_bundle_that_is_set_is_used_and_certificates_are_always_verified(  # noqa: PLR0917
+    tls_site: Bucket, tmp_path: Path, monkeypatch, pauses, bundles: dict[str, str], exit_code: int
 ) -> None:
     (tmp_path / "other").mkdir()
     make_authority(tmp_path / "other", "Another authority")
-    for way, path in ways.items():
-        trust(monkeypatch, way, path)
+    for setting, path in bundles.items():
+        trust(monkeypatch, setting, path)
 
     assert main(["list-deployments", *tls_site.options()]) == exit_code
 
 
 @pytest.mark.parametrize("bundle", ["certs/ca.pem", ""])
-def test_url_behind_a_private_authority_names_what_is_live(
+def test_url_with_a_private_authority_is_read_as_a_live_source(
     site: Bucket, authority: Authority, monkeypatch, capsys, bundle: str
 ) -> None:
     for days, name in enumerate(("new", "live", "old")):
@@ -125,7 +125,7 @@ def test_url_behind_a_private_authority_names_what_is_live(
 
 
 @pytest.mark.parametrize("bundle", ["certs/ca.pem", ""])
-def test_github_behind_a_private_authority_names_what_is_live(
+def test_github_with_a_private_authority_is_read_as_a_live_source(
     site: Bucket, authority: Authority, monkeypatch, capsys, bundle: str
 ) -> None:
     live = "ab12cd3" + "0" * 33
@@ -146,11 +146,11 @@ def test_github_behind_a_private_authority_names_what_is_live(
         assert "AWS_CA_BUNDLE" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("way", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-def test_bundle_of_a_private_bucket_does_not_lock_out_other_sites(
-    tls_site: Bucket, tmp_path: Path, monkeypatch, way: str
+@pytest.mark.parametrize("setting", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_bundle_of_a_private_bucket_does_not_replace_that_of_other_sites(
+    tls_site: Bucket, tmp_path: Path, monkeypatch, setting: str
 ) -> None:
-    """requests' own bundle stands for public authorities, which github.com has."""
+    """Here REQUESTS_CA_BUNDLE has the public authorities, such as that of github.com."""
     (tmp_path / "public").mkdir()
     public = make_authority(tmp_path / "public", "Public authority")
     monkeypatch.setenv("AWS_CA_BUNDLE", "certs/ca.pem")
@@ -159,7 +159,7 @@ def test_bundle_of_a_private_bucket_does_not_lock_out_other_sites(
         web.answer("/live.txt", b"live\n")
         signer = (
             public
-            if way == "REQUESTS_CA_BUNDLE"
+            if setting == "REQUESTS_CA_BUNDLE"
             else Authority(
                 ca_bundle=tmp_path / "certs/ca.pem", certificate=tmp_path / "certs/server.pem"
             )

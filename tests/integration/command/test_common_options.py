@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 @pytest.fixture
 def run(site, tmp_path):
-    """Run a command on a bucket with two deployments in a process of its own."""
+    """Return a function that runs a command on two deployments in a separate process."""
     for days, name in enumerate(("v2", "v1"), start=1):
         site.deploy(name, days=days)
 
@@ -37,41 +37,41 @@ def test_profile_overrides_credentials_in_the_environment(run, proxy, tmp_path):
     path = tmp_path / "credentials"
     path.write_text("[site]\naws_access_key_id = key-of-profile\naws_secret_access_key = secret\n")
     env = {"AWS_SHARED_CREDENTIALS_FILE": str(path), "AWS_PROFILE": "other"}
-    done = run("list-deployments", "--profile", "site", env=env)
-    assert done.returncode == 0, done.stderr
+    completed = run("list-deployments", "--profile", "site", env=env)
+    assert completed.returncode == 0, completed.stderr
     signatures = [request.headers["Authorization"] for request in proxy.requests]
     assert signatures
     assert all("Credential=key-of-profile/" in signature for signature in signatures)
 
 
 def test_missing_profile_is_an_error_without_a_traceback(run):
-    done = run("list-deployments", "--profile", "missing")
-    assert done.returncode == 6
-    assert "missing" in done.stderr
-    assert "Traceback" not in done.stderr
+    completed = run("list-deployments", "--profile", "missing")
+    assert completed.returncode == 6
+    assert "missing" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 def test_quiet_plan_shows_the_result_without_progress_and_table(run):
-    done = run("plan-cleanup", "--match", "v.*", "--keep-count", "1", "--quiet")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "v1" not in done.stdout
-    assert "1 of 2" in done.stdout
+    completed = run("plan-cleanup", "--match", "v.*", "--keep-count", "1", "--quiet")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "v1" not in completed.stdout
+    assert "1 of 2" in completed.stdout
 
 
 def test_quiet_cleanup_shows_the_plan_that_it_asks_about(run):
-    done = run("cleanup", "--match", "v.*", "--keep-count", "1", "--quiet")
-    assert done.returncode == 4
-    assert "v1" in done.stdout
+    completed = run("cleanup", "--match", "v.*", "--keep-count", "1", "--quiet")
+    assert completed.returncode == 4
+    assert "v1" in completed.stdout
 
 
 def test_verbose_logs_each_request(run):
-    plain = run("list-deployments")
-    done = run("list-deployments", "--verbose")
-    assert done.stdout == plain.stdout
-    assert "list-type=2" not in plain.stderr
-    assert "list-type=2" in done.stderr
-    assert "Authorization" not in done.stderr
-    assert "Signature" not in done.stderr
+    without_verbose = run("list-deployments")
+    completed = run("list-deployments", "--verbose")
+    assert completed.stdout == without_verbose.stdout
+    assert "list-type=2" not in without_verbose.stderr
+    assert "list-type=2" in completed.stderr
+    assert "Authorization" not in completed.stderr
+    assert "Signature" not in completed.stderr
 
 
 def test_flags_of_one_run_do_not_reach_the_next(bucket, capsys):

@@ -108,7 +108,7 @@ def test_untrusted_certificate_names_the_bundle() -> None:
 @pytest.mark.parametrize(
     "file", ["{}\n", "keep-count: 3\n{}", "keep-count: 3\n{}\nprefix: app\n", "targets:\n- {}\n"]
 )
-def test_pattern_without_quotes_in_a_policy_file_is_to_be_quoted(
+def test_error_for_a_pattern_without_quotes_shows_it_quoted(
     capsys, line: str, quoted: str, file: str
 ) -> None:
     Path("ci3.yml").write_text(file.format(line), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`explain` and `simulate`: what they say, and that they only look."""
+"""`explain` and `simulate`: output, and no write requests."""
 
 import json
 from pathlib import Path
@@ -53,26 +53,26 @@ def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys, assert_sc
 def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, assert_screen, name):
     assert run(site, "explain", name, "--match", "d.") == 2
 
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert repr(name) in shown.err
-    assert_screen(shown.err)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert repr(name) in captured.err
+    assert_screen(captured.err)
 
 
-def test_slash_after_a_name_is_passed_over(site, capsys):
+def test_slash_after_a_name_is_ignored(site, capsys):
     assert run(site, "explain", "d0/", "--output", "json") == 0
     explanation = json.loads(capsys.readouterr().out)
     assert (explanation["name"], explanation["decision"]) == ("d0", "keep")
 
 
-def test_looking_sends_nothing_that_writes(site, proxy: FaultProxy):
+def test_explain_and_simulate_send_no_write_request(site, proxy: FaultProxy):
     assert run(site, "explain", "d4", "--keep-count", "1") == 0
     assert run(site, "simulate", "--keep-count", "1") == 0
 
-    assert {one.method for one in proxy.requests} == {"GET"}
+    assert {request.method for request in proxy.requests} == {"GET"}
 
 
-def test_replay_ends_as_the_plan_would(site, capsys):
+def test_last_state_of_a_simulation_equals_the_plan(site, capsys):
     rules = ["--keep-count", "2", "--protect", "d4", "--match", ".*"]
     assert run(site, "simulate", *rules, "--output", "json") == 0
     last = json.loads(capsys.readouterr().out)["policies"][0]["states"][-1]
@@ -82,29 +82,29 @@ def test_replay_ends_as_the_plan_would(site, capsys):
     assert last["kept_count"] == totals["keep"] == 3
 
 
-def test_two_policies_are_replayed_side_by_side_on_one_listing(site, proxy, capsys):
+def test_two_policies_are_simulated_with_one_listing(site, proxy, capsys):
     Path("other.yml").write_text("keep-count: 1\nmax-delete: 1\n", encoding="utf-8")
 
     argv = ["simulate", "--keep-count", "3", "--against", "other.yml", "--output", "json"]
     assert run(site, *argv) == 0
 
-    one, other = json.loads(capsys.readouterr().out)["policies"]
-    assert (one["policy_file"], other["policy_file"]) == (None, "other.yml")
-    assert [side["states"][-1]["kept_count"] for side in (one, other)] == [3, 1]
+    first, second = json.loads(capsys.readouterr().out)["policies"]
+    assert (first["policy_file"], second["policy_file"]) == (None, "other.yml")
+    assert [policy["states"][-1]["kept_count"] for policy in (first, second)] == [3, 1]
     assert len(proxy.find_requests("GET", GROUP_LISTING)) == 1
 
 
-def test_policy_with_another_match_is_replayed_on_a_listing_of_its_own(site, capsys):
+def test_policy_with_another_match_is_simulated_with_its_own_deployments(site, capsys):
     Path("other.yml").write_text("match: x.\n", encoding="utf-8")
 
     argv = ["simulate", "--match", "d.", "--against", "other.yml", "--output", "json"]
     assert run(site, *argv) == 0
 
-    one, other = json.loads(capsys.readouterr().out)["policies"]
-    assert (one["deployments"], other["deployments"]) == (5, 1)
+    first, second = json.loads(capsys.readouterr().out)["policies"]
+    assert (first["deployments"], second["deployments"]) == (5, 1)
 
 
-def test_policy_file_with_targets_is_compared_by_the_target_of_this_place(site, capsys):
+def test_policy_file_with_targets_is_compared_by_the_matching_target(site, capsys):
     text = f"targets:\n  - bucket: elsewhere\n  - bucket: {site.name}\n    keep-count: 1\n"
     text += f"    endpoint-url: {site.endpoint_url}\n"
     Path("other.yml").write_text(text, encoding="utf-8")
@@ -128,7 +128,7 @@ def test_policy_to_compare_with_that_is_of_no_use_is_an_error(site, capsys, asse
     assert_screen(capsys.readouterr().err)
 
 
-def test_hostile_name_is_no_command_in_the_json_of_a_simulation(site, capsys):
+def test_hostile_name_is_not_a_workflow_command_in_json(site, capsys):
     Path("##[error].yml").write_text("keep-count: 2\n")
     assert run(site, "simulate", "--against", "##[error].yml", "--output", "json") == 0
     out = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Commands that take a deployment's NAME take any unique beginning of it."""
+"""Commands with a NAME argument accept any unique beginning of a deployment's name."""
 
 import json
 import re
@@ -25,18 +25,18 @@ def run_json(site: Bucket, capsys, *argv: str):
     return json.loads(capsys.readouterr().out)
 
 
-def refuse(site: Bucket, capsys, *argv: str) -> str:
+def run_refused(site: Bucket, capsys, *argv: str) -> str:
     before = site.versions()
     assert main([*argv, *site.options()]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
+    captured = capsys.readouterr()
+    assert captured.out == ""
     assert site.versions() == before
-    return shown.err
+    return captured.err
 
 
 @pytest.fixture
 def memory_site() -> Iterator[MemorySite]:
-    """A bucket of an S3 that, unlike moto, lists no folder in which all is deleted."""
+    """A bucket on a server that, unlike moto, does not list folders with only deleted objects."""
     with running_site() as memory_site:
         yield memory_site
 
@@ -75,14 +75,14 @@ def test_example_works_with_a_name_of_40_characters(commits, capsys, example: st
         argv.append("--auto-approve")
 
     assert main([*argv, "--endpoint-url", commits.endpoint_url]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert LIVE in json.dumps(shown)
+    result = json.loads(capsys.readouterr().out)
+    assert LIVE in json.dumps(result)
     assert f"{LIVE}/file-00000" in commits.content()
     if argv[0] == "explain":
-        assert (shown["name"], shown["decision"]) == (LIVE, "keep")
+        assert (result["name"], result["decision"]) == (LIVE, "keep")
 
 
-def test_examples_are_those_of_the_readme_the_docs_and_the_help() -> None:
+def test_examples_are_found_in_the_readme_the_docs_and_the_help() -> None:
     readme = "ci3 explain ab12cd3 --bucket-name my-site --match '[0-9a-f]{40}' --keep-count 10"
     assert readme in find_examples()
     assert {example.split()[1] for example in find_examples()} == {
@@ -102,12 +102,12 @@ def test_folder_that_is_no_deployment_does_not_make_a_name_ambiguous(
     commits, capsys, assert_screen
 ) -> None:
     assert run_json(commits, capsys, "explain", "a", *MATCH)["name"] == LIVE
-    assert_screen(refuse(commits, capsys, "explain", "as", *MATCH), "no deployment")
-    assert_screen(refuse(commits, capsys, "explain", "a"), "ambiguous")
+    assert_screen(run_refused(commits, capsys, "explain", "as", *MATCH), "no deployment")
+    assert_screen(run_refused(commits, capsys, "explain", "a"), "ambiguous")
 
 
 @pytest.mark.parametrize(
-    ("names", "typed", "meant"),
+    ("names", "typed", "expected_name"),
     [
         (("v1", "v1.2", "v1.3"), "v1", "v1"),
         (("pr-1", "pr-12"), "pr-1", "pr-1"),
@@ -123,19 +123,21 @@ def test_folder_that_is_no_deployment_does_not_make_a_name_ambiguous(
         (("a+b%20", "a b"), "a+", "a+b%20"),
     ],
 )
-def test_name_in_its_own_case_comes_first(site, capsys, assert_screen, names, typed, meant) -> None:  # noqa: PLR0917 - fixtures
+def test_name_in_its_own_case_comes_first(  # noqa: PLR0917 - fixtures
+    site, capsys, assert_screen, names, typed, expected_name
+) -> None:
     for days, name in enumerate(names):
         site.deploy(name, days=days + 1)
 
-    if meant:
-        assert run_json(site, capsys, "explain", typed)["name"] == meant
+    if expected_name:
+        assert run_json(site, capsys, "explain", typed)["name"] == expected_name
         assert {
             entry["key"].partition("/")[0]
             for entry in run_json(site, capsys, "list-objects", typed)["objects"]
-        } == {meant}
+        } == {expected_name}
     else:
-        assert_screen(refuse(site, capsys, "explain", typed), "explain")
-        assert_screen(refuse(site, capsys, "list-objects", typed), "list-objects")
+        assert_screen(run_refused(site, capsys, "explain", typed), "explain")
+        assert_screen(run_refused(site, capsys, "list-objects", typed), "list-objects")
 
 
 @pytest.mark.parametrize(
@@ -157,11 +159,11 @@ def test_candidates_are_counted(site, capsys, command, typed, count) -> None:
     if not count:
         assert main([command[0], typed, *command[1:], *site.options()]) == 0
         return
-    shown = " ".join(refuse(site, capsys, command[0], typed, *command[1:]).split())
+    message = " ".join(run_refused(site, capsys, command[0], typed, *command[1:]).split())
     expected = count + (typed == "build")
-    assert f" {expected} " in shown
-    assert f"s3://{site.name}/: build-1, build-10, build-10-old" in shown
-    assert f" {expected - 5} " in shown
+    assert f" {expected} " in message
+    assert f"s3://{site.name}/: build-1, build-10, build-10-old" in message
+    assert f" {expected - 5} " in message
 
 
 @pytest.mark.parametrize(
@@ -170,20 +172,20 @@ def test_candidates_are_counted(site, capsys, command, typed, count) -> None:
     ids=lambda command: command[0],
 )
 @pytest.mark.parametrize("typed", ["\udcff", "ab\udcff"])
-def test_text_that_can_be_no_name_is_refused(site, capsys, command, typed) -> None:
+def test_text_that_cannot_be_a_name_is_refused(site, capsys, command, typed) -> None:
     site.deploy("ab12", days=1)
 
-    assert repr(typed) in refuse(site, capsys, command[0], typed, *command[1:])
+    assert repr(typed) in run_refused(site, capsys, command[0], typed, *command[1:])
 
 
 def test_hostile_candidates_are_escaped(site, capsys) -> None:
     for name in ("a\x1b[2J", "a\u202egpj", "a::error::x", "a[b]"):
         site.deploy(name, days=1)
 
-    shown = refuse(site, capsys, "explain", "a")
-    assert "\x1b" not in shown
-    assert "\u202e" not in shown
-    assert "a\\x1b[2J, a::error::x, a[b], a\\u202egpj" in shown
+    message = run_refused(site, capsys, "explain", "a")
+    assert "\x1b" not in message
+    assert "\u202e" not in message
+    assert "a\\x1b[2J, a::error::x, a[b], a\\u202egpj" in message
 
 
 def test_name_is_looked_up_with_one_request_for_folders_that_begin_so(
@@ -231,13 +233,13 @@ def test_names_of_all_targets_count_together(  # noqa: PLR0917 - a table's colum
 
     for command in ("explain", "list-objects"):
         exit_code = main([command, typed, *options])
-        shown = capsys.readouterr()
+        captured = capsys.readouterr()
         if urls:
-            listed = [entry["url"] for entry in json.loads(shown.out)["targets"]]
-            assert listed == [f"s3://{site.name}/{url}" for url in urls]
+            target_urls = [entry["url"] for entry in json.loads(captured.out)["targets"]]
+            assert target_urls == [f"s3://{site.name}/{url}" for url in urls]
         else:
             assert exit_code == 2
-            assert "2 names" in shown.err
+            assert "2 names" in captured.err
 
 
 @pytest.mark.parametrize(

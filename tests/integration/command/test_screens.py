@@ -1,4 +1,4 @@
-"""Whole commands on terminals of 80 and 60 columns: every line fits, and reads as its golden."""
+"""Complete commands on terminals of 80 and 60 columns: every line fits, and equals its golden."""
 
 import io
 import sys
@@ -31,7 +31,7 @@ targets:
 
 
 class Keyboard(io.StringIO):
-    """A terminal's input, which shows what is typed."""
+    """A terminal's input, which echoes what is typed."""
 
     def isatty(self) -> bool:
         return True
@@ -59,20 +59,20 @@ class Screen:
         self.bucket = site.options()
         self.app = [*self.bucket, "--prefix", "app/", "--match", MATCH]
 
-    def show(self, *argv: str, typed: str = "", code: int = 0) -> str:
-        """Run a command; return what is on the screen, whose lines fit."""
+    def show(self, *argv: str, answers: str = "", code: int = 0) -> str:
+        """Run a command; check that its lines fit, and return its output."""
         self._monkeypatch.setenv("COLUMNS", str(self.width))
-        self._monkeypatch.setattr("sys.stdin", Keyboard(typed))
+        self._monkeypatch.setattr("sys.stdin", Keyboard(answers))
         self._monkeypatch.setenv("LINES", "24")
         self._monkeypatch.setenv("TERM", "dumb")
-        shown = Output()
-        with redirect_stdout(shown), redirect_stderr(shown):
-            assert main(argv) == code, shown.getvalue()
-        assert find_wide_lines(shown.getvalue(), self.width) == []
-        return shown.getvalue()
+        output = Output()
+        with redirect_stdout(output), redirect_stderr(output):
+            assert main(argv) == code, output.getvalue()
+        assert find_wide_lines(output.getvalue(), self.width) == []
+        return output.getvalue()
 
 
-def fill(site: MemorySite, prefix: str) -> None:
+def deploy_target(site: MemorySite, prefix: str) -> None:
     for name, days in zip(COMMITS[:5], (1, 3, 8, 20, 45), strict=True):
         deploy(site, f"{prefix}{name}", days=days)
     for name, days in zip(COMMITS[5:], (2, 12), strict=True):
@@ -90,8 +90,8 @@ def screen(request, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     """A versioned bucket with two targets, app/ and previews/, and a pointer to the live one."""
     with running_site() as site:
         site.enable_versioning()
-        fill(site, "app/")
-        fill(site, "previews/")
+        deploy_target(site, "app/")
+        deploy_target(site, "previews/")
         site.put("app/robots.txt", days=90)
         site.put("current", body=LIVE.encode())
         policy = POLICY_FILE.format(match=MATCH, url=site.endpoint_url)
@@ -119,7 +119,7 @@ PLANS: dict[str, Screens] = {
         "plan-cleanup", *screen.bucket, "--prefix", "app/", "--match", "v[0-9]+"
     ),
 }  # fmt: skip
-OTHERS: dict[str, Screens] = {
+OTHER_COMMANDS: dict[str, Screens] = {
     "list-deployments": lambda screen: screen.show("list-deployments", *screen.app),
     "list-objects": lambda screen: screen.show("list-objects", LIVE[:8], *screen.app),
     "explain": lambda screen: screen.show(
@@ -135,10 +135,10 @@ OTHERS: dict[str, Screens] = {
 }
 
 
-@pytest.mark.parametrize("name", [*PLANS, *OTHERS])
+@pytest.mark.parametrize("name", [*PLANS, *OTHER_COMMANDS])
 def test_screen_that_changes_nothing(screen: Screen, assert_screen, name: str) -> None:
     before = screen.site.versions()
-    assert_screen((PLANS | OTHERS)[name](screen), has_table=True)
+    assert_screen((PLANS | OTHER_COMMANDS)[name](screen), has_table=True)
     assert screen.site.versions() == before
 
 
@@ -151,22 +151,22 @@ def test_names_that_need_a_pattern(screen: Screen, assert_screen) -> None:
 
 
 def test_cleanup_that_is_declined(screen: Screen, assert_screen) -> None:
-    assert_screen(screen.show("cleanup", *screen.app, *KEEP_2, typed="n\n", code=4))
+    assert_screen(screen.show("cleanup", *screen.app, *KEEP_2, answers="n\n", code=4))
 
 
 def test_cleanup_and_restore(screen: Screen, assert_screen) -> None:
     before = screen.site.keys()
-    assert_screen(screen.show("cleanup", *screen.app, *KEEP_2, typed="y\n"), "approved")
+    assert_screen(screen.show("cleanup", *screen.app, *KEEP_2, answers="y\n"), "approved")
     (journal,) = Path.cwd().glob("ci3-journal-*")
-    declined = screen.show("restore", journal.name, typed="n\n", code=4)
+    declined = screen.show("restore", journal.name, answers="n\n", code=4)
     assert_screen(declined, "restore declined")
-    assert_screen(screen.show("restore", journal.name, typed="y\n"), "restored")
+    assert_screen(screen.show("restore", journal.name, answers="y\n"), "restored")
     assert screen.site.keys() == before
 
 
 def test_cleanup_of_all_versions(screen: Screen, assert_screen) -> None:
     argv = ("cleanup", *screen.app, *KEEP_2, "--delete-versions")
-    assert_screen(screen.show(*argv, typed="y\n4\n"))
+    assert_screen(screen.show(*argv, answers="y\n4\n"))
 
 
 def test_cleanup_that_is_denied(screen: Screen, assert_screen) -> None:
@@ -181,6 +181,6 @@ def test_cleanup_of_two_targets(screen: Screen, assert_screen) -> None:
 
 
 def test_cleanup_that_is_refused_shows_each_problem_once(screen: Screen, assert_screen) -> None:
-    shown = screen.show("cleanup", *screen.app, "--max-delete", "1", "--keep-count", "2", code=4)
-    assert shown.count("max-delete allows") == 1
-    assert_screen(shown)
+    output = screen.show("cleanup", *screen.app, "--max-delete", "1", "--keep-count", "2", code=4)
+    assert output.count("max-delete allows") == 1
+    assert_screen(output)
