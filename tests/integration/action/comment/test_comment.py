@@ -1,4 +1,4 @@
-"""The one comment of a pull request: found, edited by every run, and never behind the times."""
+"""The comment of a pull request: found again, edited by every run, and always current."""
 
 import json
 from pathlib import Path
@@ -22,11 +22,11 @@ RESTORE = "`mode: restore`"
 PUSH_TO_BRANCH = {"after": HEAD_SHA, "ref": "refs/heads/try"}
 
 
-def paths(github, method):
+def list_paths(github, method):
     return [request.path for request in github.requests if request.method == method]
 
 
-def test_250_comments_of_others_hide_neither_ours_nor_make_a_second(act, github):
+def test_comment_is_found_among_250_others(act, github):
     for number in range(250):
         github.add_comment(PULL_REQUEST_NUMBER, f"comment {number}", "octocat")
     act(keep_count="4")
@@ -41,7 +41,7 @@ def test_250_comments_of_others_hide_neither_ours_nor_make_a_second(act, github)
     assert len(github.comments(PULL_REQUEST_NUMBER)) == 251
 
 
-def test_apply_edits_the_plan_into_what_was_done_and_how_to_undo_it(act, bucket, github):
+def test_apply_edits_the_comment_to_show_the_deletion_and_how_to_restore(act, bucket, github):
     bucket.enable_versioning()
     act(keep_count="4")
     assert APPLY in comment_of(github)
@@ -55,7 +55,7 @@ def test_apply_edits_the_plan_into_what_was_done_and_how_to_undo_it(act, bucket,
     assert RESTORE in body
 
 
-def test_restore_edits_the_comment_that_tells_of_the_deletion(act, bucket, github):
+def test_restore_edits_the_comment_of_the_deletion(act, bucket, github):
     bucket.enable_versioning()
     journal = act(keep_count="4", mode="apply").outputs["journal-file"]
 
@@ -97,7 +97,7 @@ def test_run_that_fails_takes_back_what_its_comment_claims(act, github, inputs, 
     assert_screen(run.summary, "summary")
 
 
-def test_run_that_fails_takes_back_only_what_is_of_the_same_bucket_or_id(act, github):
+def test_failed_run_edits_only_the_comment_of_its_bucket_and_id(act, github):
     act(keep_count="4")
     act(keep_count="4", comment_id="another")
     failed = act(keep_count="0", comment_id="another")
@@ -131,20 +131,20 @@ def test_match_of_a_policy_file_finds_its_comment_after_a_failure(act, bucket, g
 
 
 @pytest.mark.parametrize("policy", ["changes", "always"])
-@pytest.mark.parametrize("wrong", [{"keep_count": "0"}, {"plan_file": "gone/plan.json"}])
-def test_run_that_fails_makes_no_comment_where_none_is(act, github, policy, wrong):
-    act(comment=policy, **wrong)
+@pytest.mark.parametrize("inputs", [{"keep_count": "0"}, {"plan_file": "gone/plan.json"}])
+def test_failed_run_creates_no_comment(act, github, policy, inputs):
+    act(comment=policy, **inputs)
 
     assert github.comments(PULL_REQUEST_NUMBER) == ()
 
 
-def test_comment_that_is_never_wanted_is_not_looked_for_by_a_run_that_fails(act, github):
+def test_failed_run_with_comment_never_sends_no_request(act, github):
     act(keep_count="0", comment="never")
 
     assert github.requests == ()
 
 
-def test_refused_run_takes_back_a_plan_that_could_be_applied(act, github):
+def test_refused_run_replaces_the_comment_of_an_applyable_plan(act, github):
     act(keep_count="4")
     run = act(keep_count="4", max_delete="1")
 
@@ -164,7 +164,7 @@ def test_push_to_the_branch_of_a_pull_request_comments_on_it(act, github):
 
 
 @pytest.mark.parametrize("state", ["closed", None])
-def test_push_without_an_open_pull_request_comments_nowhere(act, github, state):
+def test_push_without_an_open_pull_request_creates_no_comment(act, github, state):
     if state:
         github.content.open_pull_request(12, HEAD_SHA, state=state)
 
@@ -172,19 +172,17 @@ def test_push_without_an_open_pull_request_comments_nowhere(act, github, state):
 
     assert (run.exit_code, run.outputs["comment-url"]) == (0, "")
     assert github.comments(12) == ()
-    assert paths(github, "POST") == []
+    assert list_paths(github, "POST") == []
 
 
-def test_push_whose_token_may_not_look_for_pull_requests_is_no_failure_and_no_annotation(
-    act, github
-):
-    no = {"message": "Resource not accessible by integration"}
-    github.fail_next("GET", "/pulls", 403, no)
+def test_push_with_a_token_that_cannot_list_pull_requests_is_no_failure(act, github):
+    denial = {"message": "Resource not accessible by integration"}
+    github.fail_next("GET", "/pulls", 403, denial)
 
     run = act(event=PUSH_TO_BRANCH, keep_count="4")
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "planned")
-    assert no["message"] in run.log
+    assert denial["message"] in run.log
     assert run.annotations("notice") == run.annotations("warning") == []
 
 
@@ -197,7 +195,7 @@ def test_merge_queue_comments_on_the_pull_request_of_its_branch(act, github):
     assert len(github.comments(104)) == 1
 
 
-def test_answer_that_is_lost_after_the_comment_was_made_is_looked_for(act, github):
+def test_comment_is_not_created_twice_after_a_lost_response(act, github):
     github.lose_next_answer("POST", "comments")
 
     run = act(keep_count="4")
@@ -207,39 +205,41 @@ def test_answer_that_is_lost_after_the_comment_was_made_is_looked_for(act, githu
     assert len(github.comments(PULL_REQUEST_NUMBER)) == 1
 
 
-def test_github_that_is_down_leaves_the_plan_in_the_summary_and_the_exit_code_tells(act, github):
+def test_github_failure_is_an_exit_code_and_the_summary_has_the_plan(act, github):
     github.fail_next("POST", "comments", 502, "<html>Bad Gateway</html>")
 
     run = act(keep_count="4")
 
     assert (run.exit_code, run.outputs["outcome"]) == (6, "planned")
     assert row_counts(run.summary) == [2, 4]
-    assert ["502" in one for one in run.annotations("error")] == [True]
+    assert ["502" in message for message in run.annotations("error")] == [True]
 
 
-def test_commits_are_linked_and_told_in_comment_and_summary(act, bucket, github):
+def test_commits_are_linked_and_described_in_comment_and_summary(act, bucket, github):
     bucket.deploy("f1c0ffee", days=90)
     bucket.deploy("web-51deb0a7", days=91)
     bucket.deploy("deadbeef", days=92)
     title = "Fix the header"
-    fix, side = "f1c0ffee" + "0" * 32, "51deb0a7" + "0" * 32
-    github.content.commit(fix, f"{title}\n\nAt last.", "Ann")
-    github.content.commit(side, "<b>@team</b> closes #77, GH-3 | `x`", "@mallory", is_on_side=True)
+    direct_commit, merged_commit = "f1c0ffee" + "0" * 32, "51deb0a7" + "0" * 32
+    github.content.commit(direct_commit, f"{title}\n\nAt last.", "Ann")
+    github.content.commit(
+        merged_commit, "<b>@team</b> closes #77, GH-3 | `x`", "@mallory", is_on_side=True
+    )
 
     run = act(keep_count="4", match=".*")
 
-    here = "https://github.test/acme/storefront/commit"
+    commit_url = "https://github.test/acme/storefront/commit"
     for report_text in (comment_of(github), run.summary):
         assert row_counts(report_text) == [5, 4]
-        assert f"| [`f1c0ffee`]({here}/{fix})<br>{title} · Ann" in report_text
-        assert f"| [`web-51deb0a7`]({here}/{side})<br>&lt;b&gt;" in report_text
+        assert f"| [`f1c0ffee`]({commit_url}/{direct_commit})<br>{title} · Ann" in report_text
+        assert f"| [`web-51deb0a7`]({commit_url}/{merged_commit})<br>&lt;b&gt;" in report_text
         assert "| `deadbeef` |" in report_text
         assert "@<!-- -->team" in report_text
-        for live in ("@team", "#77", "GH-3", "@mallory", "<b>"):
-            assert live not in report_text
+        for unescaped in ("@team", "#77", "GH-3", "@mallory", "<b>"):
+            assert unescaped not in report_text
 
 
-def test_github_that_tells_no_commits_costs_the_decoration_alone(act, bucket, github):
+def test_failure_to_read_commits_only_omits_their_links(act, bucket, github):
     bucket.deploy("f1c0ffee", days=90)
     github.fail_next("GET", "/commits$", 500)
 

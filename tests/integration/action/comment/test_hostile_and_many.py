@@ -1,4 +1,4 @@
-"""Hostile names and a great many deployments, in log, summary and comment."""
+"""Hostile names and many deployments in log, summary and comment."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.github.fake_runner import parse_commands
 
 
 @pytest.mark.parametrize("mode", ["plan", "apply"])
-def test_hostile_names_are_no_commands_in_the_log_and_tear_no_table(act, bucket, github, mode):
+def test_hostile_names_are_not_workflow_commands_and_break_no_table(act, bucket, github, mode):
     hostile = [
         "::error::x",
         "##[set-output name=outcome;]applied",
@@ -25,8 +25,8 @@ def test_hostile_names_are_no_commands_in_the_log_and_tear_no_table(act, bucket,
     assert run.exit_code == 0
     assert bool(bucket.folders() & set(hostile)) == (mode == "plan")
     assert {name for name, _ in parse_commands(run.log)} == {"add-mask", "group", "endgroup"}
-    for told in (run.summary, comment_of(github)):
-        assert row_counts(told) == [len(hostile) + 2, 4]
+    for text in (run.summary, comment_of(github)):
+        assert row_counts(text) == [len(hostile) + 2, 4]
 
 
 def test_long_and_hostile_names_fit_comment_and_summary(act, bucket, github):

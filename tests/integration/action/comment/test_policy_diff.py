@@ -1,4 +1,4 @@
-"""A pull request that changes the policy file: its comment shows the old policy against the new."""
+"""A pull request that changes the policy file: its comment compares the two policies."""
 
 import re
 from pathlib import Path
@@ -20,15 +20,15 @@ CHANGE = {
 }
 
 
-def policy_change(markdown):
-    """Return what a report of a single target says between its title and its timeline."""
+def cut_policy_change(markdown):
+    """Return the part of a report with one target between its title and its timeline."""
     _, _, *paragraphs = re.split("```diff|<details", markdown)[0].strip().split("\n\n")
     return "\n\n".join(paragraphs)
 
 
 @pytest.fixture
-def changed(github):
-    """Set the base's policy and the pull request's."""
+def change_policy(github):
+    """Return a function that writes the policies of the base and of the pull request."""
 
     def change(old, new, path=".github/ci3.yml"):
         if old is not None:
@@ -41,84 +41,86 @@ def changed(github):
 
 
 def test_comment_says_what_changes_hands_and_how_the_way_back_changes(
-    act, github, changed, assert_screen
+    act, github, change_policy, assert_screen
 ):
-    path = changed("keep-count: 4\n", "keep-count: 2\nprotect: site-1\n")
+    path = change_policy("keep-count: 4\n", "keep-count: 2\nprotect: site-1\n")
 
     run = act(event=CHANGE, policy_file=path)
 
     assert run.exit_code == 0
-    assert policy_change(comment_of(github)) == policy_change(run.summary)
-    assert_screen(policy_change(run.summary))
+    assert cut_policy_change(comment_of(github)) == cut_policy_change(run.summary)
+    assert_screen(cut_policy_change(run.summary))
 
 
-def test_narrower_match_counts_as_a_change(act, github, changed, assert_screen):
-    path = changed("match: site-[1-5]\nkeep-count: 4\n", "keep-count: 4\n")
+def test_narrower_match_counts_as_a_change(act, github, change_policy, assert_screen):
+    path = change_policy("match: site-[1-5]\nkeep-count: 4\n", "keep-count: 4\n")
 
     act(event=CHANGE, policy_file=path)
 
-    assert_screen(policy_change(comment_of(github)))
+    assert_screen(cut_policy_change(comment_of(github)))
 
 
 def test_change_that_moves_nothing_says_so_even_where_nothing_is_deleted(
-    act, github, changed, assert_screen
+    act, github, change_policy, assert_screen
 ):
-    path = changed("keep-count: 8\n", "keep-count: 9\n")
+    path = change_policy("keep-count: 8\n", "keep-count: 9\n")
 
     act(event=CHANGE, policy_file=path)
 
-    assert_screen(policy_change(comment_of(github)))
+    assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_policy_by_which_all_versions_would_go_is_told(act, bucket, github, changed, assert_screen):
+def test_policy_by_which_all_versions_would_go_is_told(
+    act, bucket, github, change_policy, assert_screen
+):
     bucket.enable_versioning()
-    path = changed("keep-count: 4\n", "keep-count: 4\ndelete-versions: true\n")
+    path = change_policy("keep-count: 4\n", "keep-count: 4\ndelete-versions: true\n")
 
     act(event=CHANGE, policy_file=path)
 
-    assert_screen(policy_change(comment_of(github)))
+    assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_policy_that_is_as_it_was_is_not_spoken_of(act, github, changed):
-    path = changed("keep-count: 4\n", "keep-count: 4\n")
+def test_unchanged_policy_is_not_mentioned(act, github, change_policy):
+    path = change_policy("keep-count: 4\n", "keep-count: 4\n")
 
     act(event=CHANGE, policy_file=path)
 
-    assert policy_change(comment_of(github)) == ""
+    assert cut_policy_change(comment_of(github)) == ""
 
 
 @pytest.mark.parametrize("old", [None, "keep-cuont: 4\n"], ids=["missing", "unknown key"])
-def test_old_policy_that_can_not_be_read_is_told(act, github, changed, old, assert_screen):
-    path = changed(old, "keep-count: 4\n")
+def test_old_policy_that_can_not_be_read_is_told(act, github, change_policy, old, assert_screen):
+    path = change_policy(old, "keep-count: 4\n")
 
     run = act(event=CHANGE, policy_file=path)
 
     assert run.exit_code == 0
-    assert_screen(policy_change(comment_of(github)))
+    assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_old_policy_of_another_place_is_told(act, bucket, github, changed, assert_screen):
-    path = changed("bucket: elsewhere\n", f"bucket: {bucket.name}\n")
+def test_old_policy_of_another_place_is_told(act, bucket, github, change_policy, assert_screen):
+    path = change_policy("bucket: elsewhere\n", f"bucket: {bucket.name}\n")
 
     act(event=CHANGE, policy_file=path, environ={"INPUT_BUCKET": ""})
 
-    assert_screen(policy_change(comment_of(github)))
+    assert_screen(cut_policy_change(comment_of(github)))
 
 
 def test_github_that_can_not_say_what_it_was_leaves_the_plan_standing(
-    act, github, changed, assert_screen
+    act, github, change_policy, assert_screen
 ):
-    path = changed("keep-count: 4\n", "keep-count: 2\n")
+    path = change_policy("keep-count: 4\n", "keep-count: 2\n")
     github.fail_next("GET", "/contents/", 403, {"message": "Resource not accessible"})
 
     run = act(event=CHANGE, policy_file=path)
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "planned")
-    assert_screen(policy_change(comment_of(github)))
+    assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_apply_deletes_by_the_new_policy_alone(act, bucket, changed):
-    path = changed("keep-count: 1\n", "keep-count: 5\n")
+def test_apply_uses_only_the_new_policy(act, bucket, change_policy):
+    path = change_policy("keep-count: 1\n", "keep-count: 5\n")
 
     run = act(event=CHANGE, policy_file=path, mode="apply")
 
@@ -126,37 +128,39 @@ def test_apply_deletes_by_the_new_policy_alone(act, bucket, changed):
     assert bucket.folders() == ALL - {"site-1"}
 
 
-def test_push_compares_nothing(act, github, changed):
-    path = changed("keep-count: 1\n", "keep-count: 5\n")
+def test_push_compares_no_policies(act, github, change_policy):
+    path = change_policy("keep-count: 1\n", "keep-count: 5\n")
 
     run = act(event=PUSH, policy_file=path)
 
     assert not [request for request in github.requests if "/contents/" in request.path]
-    assert policy_change(run.summary) == ""
+    assert cut_policy_change(run.summary) == ""
 
 
-def test_line_ends_of_another_system_are_no_change(act, github, changed):
-    path = changed("keep-count: 4\r\n", "keep-count: 4\n")
-
-    act(event=CHANGE, policy_file=path)
-
-    assert policy_change(comment_of(github)) == ""
-
-
-def test_brake_that_is_taken_off_is_told(act, github, changed, assert_screen):
-    path = changed("keep-count: 1\nmax-delete: 1\n", "keep-count: 1\n")
+def test_other_line_endings_are_no_change(act, github, change_policy):
+    path = change_policy("keep-count: 4\r\n", "keep-count: 4\n")
 
     act(event=CHANGE, policy_file=path)
 
-    assert_screen(policy_change(comment_of(github)))
+    assert cut_policy_change(comment_of(github)) == ""
 
 
-def test_targets_of_a_pattern_are_compared_with_its_old_settings(act, bucket, github, changed):
+def test_brake_that_is_taken_off_is_told(act, github, change_policy, assert_screen):
+    path = change_policy("keep-count: 1\nmax-delete: 1\n", "keep-count: 1\n")
+
+    act(event=CHANGE, policy_file=path)
+
+    assert_screen(cut_policy_change(comment_of(github)))
+
+
+def test_targets_of_a_pattern_are_compared_with_its_old_settings(
+    act, bucket, github, change_policy
+):
     for app in ("blog", "shop"):
         deploy_app(bucket, app, count=4)
     lines = f"prefix: {PATTERN}\nmatch: '{MATCH}'\n"
     old = f"{lines}keep-count: 3\nlive-from: object:live/{{folder}}\n"
-    path = changed(old, f"{lines}keep-count: 2\n")
+    path = change_policy(old, f"{lines}keep-count: 2\n")
     bucket.put("live/shop", body=commit("shop", 3).encode())
     bucket.put("live/blog", body=commit("blog", 3).encode())
 
@@ -168,11 +172,11 @@ def test_targets_of_a_pattern_are_compared_with_its_old_settings(act, bucket, gi
         assert re.search(rf"/{app}/production/`\.\*\*\n\n- [\w ]+: {names}\.\n", comment_of(github))
 
 
-def test_target_that_the_old_pattern_did_not_find_is_reported(act, bucket, github, changed):
+def test_target_that_the_old_pattern_did_not_find_is_reported(act, bucket, github, change_policy):
     for app in ("blog", "shop"):
         deploy_app(bucket, app, count=4)
     lines = f"match: '{MATCH}'\nkeep-count: 2\n"
-    path = changed(f"prefix: apps/s*/production/\n{lines}", f"prefix: {PATTERN}\n{lines}")
+    path = change_policy(f"prefix: apps/s*/production/\n{lines}", f"prefix: {PATTERN}\n{lines}")
 
     run = act(event=CHANGE, policy_file=path)
 
