@@ -1,4 +1,4 @@
-"""Names, times and folders that do not fit the settings, in the action: shown, and nothing lost."""
+"""Names, times and folders that do not fit the settings, in the action."""
 
 from html import unescape
 
@@ -35,15 +35,15 @@ def rewrite_robots(bucket: Bucket, names: list[str]) -> None:
         bucket.put(f"{name}/robots.txt", days=0.5 - index / 1000)
 
 
-def texts_of(run, github) -> tuple[str, str]:
+def list_report_texts(run, github) -> tuple[str, str]:
     return run.summary, comment_of(github)
 
 
 @pytest.mark.parametrize(
-    "uploaded", [sorted(BUILDS), sorted(VERSIONS), DATED[::-1]], ids=["keys", "semver", "reversed"]
+    "names", [sorted(BUILDS), sorted(VERSIONS), DATED[::-1]], ids=["keys", "semver", "reversed"]
 )
-def test_copied_bucket_is_refused_until_the_times_are_confirmed(act, bucket, github, uploaded):
-    upload(bucket, uploaded)
+def test_copied_bucket_is_refused_until_the_times_are_confirmed(act, bucket, github, names):
+    upload(bucket, names)
     before = bucket.content()
 
     run = act(mode="apply", keep_count="2")
@@ -51,27 +51,27 @@ def test_copied_bucket_is_refused_until_the_times_are_confirmed(act, bucket, git
     assert (run.exit_code, run.outputs["outcome"]) == (4, "refused")
     assert bucket.content() == before
     (error,) = run.annotations("error")
-    texts = (error, *texts_of(run, github), run.log)
+    texts = (error, *list_report_texts(run, github), run.log)
     assert all("age-from: span" in text for text in texts)
     assert all(find_recipe_url(RefusalCode.NAMES_CONTRADICT_TIMES) in text for text in texts)
 
     confirmed = act(mode="apply", keep_count="2", age_from="span")
 
     assert confirmed.exit_code == 0
-    assert bucket.folders() == {*uploaded[-2:]}
+    assert bucket.folders() == {*names[-2:]}
     assert len(confirmed.annotations("warning")) == 1
 
 
-@pytest.mark.parametrize("uploaded", [sorted(BUILDS), sorted(VERSIONS)])
-def test_copied_bucket_is_cleaned_in_the_order_of_names_as_suggested(act, bucket, uploaded):
-    upload(bucket, uploaded)
+@pytest.mark.parametrize("names", [sorted(BUILDS), sorted(VERSIONS)])
+def test_copied_bucket_is_cleaned_in_the_order_of_names_as_suggested(act, bucket, names):
+    upload(bucket, names)
     (error,) = act(mode="apply", keep_count="2").annotations("error")
     assert "age-from: name" in error
 
     run = act(mode="apply", keep_count="2", age_from="name")
 
     assert run.exit_code == 0
-    assert bucket.folders() >= {*natsort.natsorted(uploaded)[-2:]}
+    assert bucket.folders() >= {*natsort.natsorted(names)[-2:]}
     assert len(bucket.folders()) <= 4
     assert run.annotations("warning") == []
 
@@ -92,7 +92,7 @@ def test_order_by_name_is_not_suggested_where_it_is_refused(act, bucket, names, 
     assert "protect" in error
 
 
-def test_what_the_refusal_names_can_be_protected(act, bucket):
+def test_deployments_that_the_refusal_names_can_be_protected(act, bucket):
     upload(bucket, sorted(BUILDS))
 
     run = act(mode="apply", keep_count="2", protect="build-1*")
@@ -103,7 +103,7 @@ def test_what_the_refusal_names_can_be_protected(act, bucket):
 
 
 @pytest.mark.parametrize("names", [BUILDS, VERSIONS, DATED, [f"pr-{n}" for n in (9, 12, 8, 10)]])
-def test_bucket_in_order_is_cleaned_without_a_word(act, bucket, names):
+def test_bucket_in_order_is_cleaned_without_warnings(act, bucket, names):
     upload(bucket, names)
 
     run = act(mode="apply", keep_count="2")
@@ -134,11 +134,11 @@ def test_file_rewritten_in_every_deployment_warns_and_the_setting_helps(
     assert (run.exit_code, bucket.content()) == (0, before)
     warning = next(text for text in run.annotations("warning") if "age-from" in text)
     assert f"age-from: {age_from}" in warning
-    assert all(f"age-from: {age_from}" in text for text in texts_of(run, github))
+    assert all(f"age-from: {age_from}" in text for text in list_report_texts(run, github))
 
-    helped = act(mode="apply", keep_count="2", age_from=age_from)
+    second_run = act(mode="apply", keep_count="2", age_from=age_from)
 
-    assert helped.exit_code == 0
+    assert second_run.exit_code == 0
     assert bucket.folders() == {*names[-2:]}
 
 
@@ -152,7 +152,9 @@ def test_file_rewritten_in_every_deployment_warns_and_the_setting_helps(
     ],
     ids=["slash", "length", "mistyped", "wrong"],
 )
-def test_nothing_that_matches_is_green_and_annotated(act, bucket, github, inputs, hint):
+def test_match_or_prefix_without_deployments_succeeds_with_a_warning(
+    act, bucket, github, inputs, hint
+):
     upload(bucket, COMMITS if "match" in inputs else [f"site/{name}" for name in COMMITS])
     before = bucket.content()
 
@@ -167,7 +169,7 @@ def test_nothing_that_matches_is_green_and_annotated(act, bucket, github, inputs
     assert len(github.comments(PULL_REQUEST_NUMBER)) == 1
 
 
-def test_prefix_left_out_is_annotated(act, bucket):
+def test_missing_prefix_is_a_warning(act, bucket):
     upload(bucket, [f"site/{name}" for name in COMMITS])
     before = bucket.content()
 
@@ -180,7 +182,7 @@ def test_prefix_left_out_is_annotated(act, bucket):
 
 
 @pytest.mark.parametrize("inputs", [{}, {"match": "x"}, {"prefix": "site"}])
-def test_empty_bucket_is_quiet(act, github, inputs):
+def test_empty_bucket_gives_no_warning(act, github, inputs):
     run = act(mode="apply", **inputs)
 
     assert run.exit_code == 0
@@ -190,7 +192,7 @@ def test_empty_bucket_is_quiet(act, github, inputs):
     ] == []
 
 
-def test_prefix_with_journals_only_is_quiet(act, bucket):
+def test_prefix_with_journals_only_gives_no_warning(act, bucket):
     bucket.put("site/.ci3/a-file")
     bucket.put("other/index.html")
 

@@ -1,4 +1,4 @@
-"""The action trusts the authority that AWS_CA_BUNDLE names: for S3, STS, GitHub and its tokens."""
+"""The action trusts the authority in AWS_CA_BUNDLE for S3, STS, GitHub and its tokens."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ def authority(tmp_path: Path) -> Authority:
 def act_over_tls(  # noqa: PLR0917 - fixtures
     act, bucket, proxy, github, authority, monkeypatch
 ) -> Iterator:
-    """Run a step of which every server has a certificate of the authority."""
+    """Return a function that runs a step; every server has a certificate of the authority."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with ExitStack() as stack:

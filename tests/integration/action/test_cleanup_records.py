@@ -1,14 +1,14 @@
-"""Cleanup jobs with `environment:` create deployment records: what these hide stays, end to end."""
+"""Cleanup jobs with `environment:` create deployment records: what these hide is kept."""
 
 import pytest
 
 from tests.support.github.fake_runner import RUN_ID, WORKFLOW
 
 ROLLBACK, TODAY, LAST_WEEK = "1" * 40, "2" * 40, "3" * 40
-OTHERS = [letter * 40 for letter in "cdef"]
+OLDER_COMMITS = [letter * 40 for letter in "cdef"]
 """Deployed before the rollback's commit, and not live."""
 
-TABLE = {
+ROLLBACK_STATES = {
     "rollback is a success": ["success"],
     "rollback is inactive": ["success", "inactive"],
     "rollback has no earlier status": ["inactive"],
@@ -17,11 +17,11 @@ TABLE = {
 
 @pytest.fixture
 def bucket(bucket):
-    """Deployments of which the live one is older than the two newest, after a rollback."""
+    """Deployments after a rollback: the live one is older than the two newest."""
     bucket.deploy(TODAY, days=1)
     bucket.deploy(LAST_WEEK, days=2)
     bucket.deploy(ROLLBACK, days=30)
-    for days, name in enumerate(OTHERS, start=31):
+    for days, name in enumerate(OLDER_COMMITS, start=31):
         bucket.deploy(name, days=days)
     return bucket
 
@@ -33,7 +33,7 @@ def clean(act, **inputs):
 
 def record_history(content, rollback_states):
     """Add the records of deployments, of a rollback, and of two cleanups after it."""
-    for number, commit in enumerate([*reversed(OTHERS), LAST_WEEK, ROLLBACK]):
+    for number, commit in enumerate([*reversed(OLDER_COMMITS), LAST_WEEK, ROLLBACK]):
         states = rollback_states if commit == ROLLBACK else ["success", "inactive"]
         url = content.run(100 + number, "deploy.yml")
         content.deploy("production", commit, *states, log_url=url)
@@ -41,12 +41,12 @@ def record_history(content, rollback_states):
     content.deploy("production", TODAY, "in_progress", log_url=content.log_url(RUN_ID))
 
 
-def commit_folders(bucket):
+def list_commit_folders(bucket):
     return {name for name in bucket.folders() if len(name) == len(ROLLBACK)}
 
 
 @pytest.mark.parametrize("can_read_runs", [True, False], ids=["actions: read", "no permission"])
-@pytest.mark.parametrize("states", TABLE.values(), ids=TABLE)
+@pytest.mark.parametrize("states", ROLLBACK_STATES.values(), ids=ROLLBACK_STATES)
 def test_what_the_records_of_cleanups_hide_is_kept(act, bucket, github, states, *, can_read_runs):
     github.content.can_read_runs = can_read_runs
     record_history(github.content, states)
@@ -54,10 +54,12 @@ def test_what_the_records_of_cleanups_hide_is_kept(act, bucket, github, states, 
     run = clean(act)
 
     assert run.outputs["outcome"] == "applied", run.log
-    assert commit_folders(bucket) == {TODAY, LAST_WEEK, ROLLBACK}
+    assert list_commit_folders(bucket) == {TODAY, LAST_WEEK, ROLLBACK}
 
 
-def test_deployment_after_the_last_cleanup_keeps_no_more(act, bucket, github):
+def test_deployment_record_after_the_last_cleanup_keeps_no_additional_deployment(
+    act, bucket, github
+):
     record_history(github.content, ["success"])
     url = github.content.run(200, "deploy.yml")
     github.content.deploy("production", LAST_WEEK, "success", log_url=url)
@@ -68,17 +70,17 @@ def test_deployment_after_the_last_cleanup_keeps_no_more(act, bucket, github):
     run = clean(act)
 
     assert run.outputs["outcome"] == "applied", run.log
-    assert commit_folders(bucket) == {TODAY, LAST_WEEK}
+    assert list_commit_folders(bucket) == {TODAY, LAST_WEEK}
 
 
-def test_records_without_a_log_keep_the_one_before(act, bucket, github):
-    for commit in (OTHERS[1], ROLLBACK, TODAY):
+def test_record_without_a_log_keeps_the_deployment_before_it(act, bucket, github):
+    for commit in (OLDER_COMMITS[1], ROLLBACK, TODAY):
         github.content.deploy("production", commit, "success", log_url=None)
 
     run = clean(act)
 
     assert run.outputs["outcome"] == "applied", run.log
-    assert commit_folders(bucket) == {TODAY, ROLLBACK}
+    assert list_commit_folders(bucket) == {TODAY, ROLLBACK}
 
 
 def test_older_record_that_cannot_be_read_refuses(act, bucket, github):
@@ -114,9 +116,7 @@ def test_hidden_deployment_that_does_not_exist_neither_warns_nor_replaces_the_li
     assert bucket.content() == before
 
 
-def test_what_becomes_hidden_while_deleting_is_found_without_more_requests_for_runs(
-    act, bucket, github
-):
+def test_last_reading_finds_hidden_deployments_without_more_requests_for_runs(act, bucket, github):
     record_history(github.content, ["success"])
 
     clean(act)
@@ -127,5 +127,5 @@ def test_what_becomes_hidden_while_deleting_is_found_without_more_requests_for_r
     )
     # The plan, the approval and the last reading list the records; the search is done once.
     assert sum(path.endswith("/deployments") for path in paths) == 3
-    rollback = len(OTHERS) + 2
+    rollback = len(OLDER_COMMITS) + 2
     assert sum(path.endswith(f"/deployments/{rollback}/statuses") for path in paths) == 1

@@ -1,10 +1,12 @@
+"""`mode: doctor`: log, summary, annotations and exit code."""
+
 import pytest
 
 from ci3.errors import ExitCode
 from tests.support.action_reports import comment_of
 
 
-def test_doctor_tells_in_log_and_summary_and_deletes_nothing(bucket, act):
+def test_doctor_reports_in_log_and_summary_and_deletes_nothing(bucket, act):
     before = bucket.content()
     run = act(mode="doctor", keep_count="1")
     assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.DONE, "examined")
@@ -14,7 +16,7 @@ def test_doctor_tells_in_log_and_summary_and_deletes_nothing(bucket, act):
     assert bucket.content() == before
 
 
-def test_what_stands_in_the_way_is_annotated_and_fails_the_step(bucket, act):
+def test_problem_is_annotated_and_fails_the_step(bucket, act):
     bucket.put("assets/logo.png", days=1)
     run = act(mode="doctor", live_from="object:live.txt")
     assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.REFUSED, "refused")
@@ -22,14 +24,14 @@ def test_what_stands_in_the_way_is_annotated_and_fails_the_step(bucket, act):
     assert sorted(topics) == ["live", "mixed-names"]
 
 
-def test_bucket_that_can_not_be_read_fails_the_step(bucket, act):
+def test_bucket_that_cannot_be_read_fails_the_step(bucket, act):
     run = act(mode="doctor", bucket="nowhere-at-all", environ={"INPUT_BUCKET": "nowhere-at-all"})
     assert (run.exit_code, run.outputs["outcome"]) == (ExitCode.ACCESS, "failed")
     assert "NoSuchBucket" in run.annotations("error")[0]
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "inputs",
     [
         {"keep_count": "0"},
         {"keep_cuont": "4"},
@@ -37,10 +39,10 @@ def test_bucket_that_can_not_be_read_fails_the_step(bucket, act):
         {"role_to_assume": "arn:aws:iam::123456789012:role/cleaner"},
     ],
 )
-def test_doctor_that_fails_leaves_the_comment_of_a_plan_as_it_is(act, github, wrong):
+def test_failed_doctor_does_not_change_the_comment_of_a_plan(act, github, inputs):
     act(keep_count="4", comment_id="plan")
     before = comment_of(github)
-    run = act(mode="doctor", comment_id="plan", **wrong)
+    run = act(mode="doctor", comment_id="plan", **inputs)
     assert run.exit_code == ExitCode.USAGE
     assert run.annotations("error")
     assert comment_of(github) == before

@@ -1,4 +1,4 @@
-"""Previews of closed pull requests in a workflow: which are deleted, and what keeps the others."""
+"""Previews of closed pull requests in a workflow: which are deleted, and which are kept."""
 
 import pytest
 import yaml
@@ -7,7 +7,7 @@ from tests.integration.action.conftest import PREVIEW_MATCH, days_ago
 from tests.support.github.fake_runner import HEAD_SHA, MERGE_SHA
 from tests.support.paths import ROOT
 
-OTHERS = {f"site-{number}" for number in range(1, 7)}
+SITES = {f"site-{number}" for number in range(1, 7)}
 
 
 @pytest.mark.parametrize("is_merged", [True, False])
@@ -38,12 +38,12 @@ def test_pull_request_that_was_closed_within_the_period_keeps_its_preview(bucket
     assert clean()[1] == set()
 
 
-def test_preview_updated_after_the_closing_stays_for_the_period(bucket, close, clean):
+def test_preview_updated_after_the_closing_is_kept_for_the_period(bucket, close, clean):
     close(12)
     close(13)
-    for name, updated in (("pr-12", 2), ("pr-13", 4)):
+    for name, days in (("pr-12", 2), ("pr-13", 4)):
         bucket.deploy(name, days=20)
-        bucket.put(f"{name}/index.html", days=updated)
+        bucket.put(f"{name}/index.html", days=days)
     assert clean()[1] == {"pr-13"}
 
 
@@ -54,7 +54,7 @@ def test_objects_older_than_the_pull_request_keep_the_folder(bucket, close, clea
     assert clean()[1] == set()
 
 
-def test_build_number_and_bare_numbers_and_commits_are_no_previews(bucket, close, clean):
+def test_build_numbers_bare_numbers_and_commits_are_no_previews(bucket, close, clean):
     for number in (12, 13):
         close(number, days=80)
     merged = f"{12:040x}"
@@ -74,7 +74,7 @@ def test_issue_and_unknown_number_keep_the_folder_and_warn(bucket, github, clean
     assert any("expire-closed" in message for message in run.annotations("warning"))
 
 
-def test_pull_request_of_a_fork_is_one_of_this_repository(bucket, close, clean):
+def test_preview_of_a_pull_request_from_a_fork_is_deleted(bucket, close, clean):
     close(12, branch="main")  # the branch of the fork
     bucket.deploy("pr-12", days=20)
     bucket.deploy("site-7", days=1)
@@ -92,9 +92,7 @@ def test_branch_that_is_named_like_a_preview_is_kept_by_its_live_source(
     assert clean(live_from="branches")[1] == {"pr-13"}
 
 
-def test_fetching_failure_keeps_the_previews_and_the_rest_of_the_plan_goes_on(
-    bucket, github, close, clean
-):
+def test_failure_to_read_pull_requests_keeps_only_the_previews(bucket, github, close, clean):
     close(12)
     bucket.deploy("pr-12", days=20)
     github.fail_next("GET", "pulls", 403, {"message": "no"})
@@ -123,7 +121,7 @@ def test_preview_that_could_not_be_read_takes_no_place(bucket, github, close, cl
     assert names - {".ci3"} == {"rel-1", "rel-2", "rel-3", "pr-12"}
 
 
-def test_three_hundred_closed_ones_take_few_requests(bucket, github, close, clean):
+def test_300_closed_pull_requests_need_few_requests(bucket, github, close, clean):
     for number in range(1, 301):
         close(number)
         bucket.put(f"pr-{number}/index.html", days=20)
@@ -132,13 +130,13 @@ def test_three_hundred_closed_ones_take_few_requests(bucket, github, close, clea
 
     assert run.exit_code == 0, run.log
     assert deleted == {f"pr-{number}" for number in range(1, 301)}
-    assert bucket.folders() - {".ci3"} == OTHERS
+    assert bucket.folders() - {".ci3"} == SITES
     lists = [request for request in github.requests if request.path.endswith("/pulls")]
     assert len(lists) == 3 * 3  # for the plan, before the deletion, at its end
     assert not [request for request in github.requests if "/pulls/" in request.path]
 
 
-def test_open_ones_of_a_live_source_are_not_read_again(bucket, github, close, clean):
+def test_open_pull_requests_of_a_live_source_are_not_read_again(bucket, github, close, clean):
     for number in (12, 13):
         github.content.open_pull_request(number, f"{number:040x}", created_at=days_ago(90))
     close(14)
@@ -153,14 +151,14 @@ def test_open_ones_of_a_live_source_are_not_read_again(bucket, github, close, cl
     assert {request.query["state"] for request in requests if request.query} == {"open"}
 
 
-def test_group_of_one_is_deleted(bucket, close, clean):
+def test_group_of_a_closed_pull_request_is_deleted(bucket, close, clean):
     close(12)
     bucket.deploy("pr-12-a1b2c3d", days=20)
     bucket.deploy("pr-12-b1b2c3d", days=21)
     assert clean(group_by=r"(pr-\d+)-.*")[1] == {"pr-12-a1b2c3d", "pr-12-b1b2c3d"}
 
 
-def test_last_deployment_of_production_stays_when_previews_were_newer(bucket, close, act):
+def test_last_production_deployment_is_kept_if_previews_are_newer(bucket, close, act):
     close(12)
     bucket.deploy("app/site-1", days=50)
     bucket.deploy("app/pr-12", days=20)
@@ -205,7 +203,7 @@ def test_unfinished_upload_keeps_an_incomplete_preview(bucket, close, clean):
     close(13)
     for name in ("pr-12", "pr-13"):
         bucket.deploy(name, days=20)
-    for name in OTHERS:
+    for name in SITES:
         bucket.put(f"{name}/index.html", days=8)
     bucket.begin_upload("pr-12/index.html", days=0.1)
     run, deleted = clean(required_file="index.html")
@@ -234,7 +232,7 @@ def test_event_that_closes_a_pull_request_deletes_its_preview_at_once(bucket, cl
     assert deleted == {*names} - {"pr-14"}
 
 
-def test_event_that_closes_a_pull_request_keeps_what_is_no_preview_of_it(bucket, close, clean):
+def test_event_that_closes_a_pull_request_keeps_other_deployments(bucket, close, clean):
     close(12, days=0)
     bucket.deploy(HEAD_SHA, days=20)  # in production, and deployed before the merge
     bucket.deploy("site-7", days=10)

@@ -1,11 +1,11 @@
-"""`expire-closed` with several targets, versions, lifecycle rules, and without any preview left."""
+"""`expire-closed` with several targets, versions, lifecycle rules, and no remaining previews."""
 
 import pytest
 
 from tests.integration.action.conftest import days_ago
 
 
-def test_each_target_of_a_pattern_is_decided_alone_and_shares_what_is_read(
+def test_targets_of_a_pattern_are_decided_separately_and_share_requests(
     bucket, github, close, clean
 ):
     close(12)
@@ -16,15 +16,17 @@ def test_each_target_of_a_pattern_is_decided_alone_and_shares_what_is_read(
     run, _ = clean(prefix="apps/*")
 
     assert run.exit_code == 0, run.log
-    left = {"/".join(key.split("/")[1:3]) for key in bucket.content() if key.startswith("apps/")}
-    assert {name for name in left if ".ci3" not in name} == {"a/pr-13", "b/pr-13", "c/pr-12",
+    remaining = {
+        "/".join(key.split("/")[1:3]) for key in bucket.content() if key.startswith("apps/")
+    }
+    assert {name for name in remaining if ".ci3" not in name} == {"a/pr-13", "b/pr-13", "c/pr-12",
                                                             "c/pr-13"}  # fmt: skip
     numbers = [request.path.rpartition("/")[2] for request in github.requests]
-    # For the plans of all three: alone, or in a list, by which target is the first.
+    # For the plans of all three targets: a single request or a list, depending on the first.
     assert numbers.count("13") + numbers.count("pulls") == 1
 
 
-def test_versioned_bucket_and_delete_versions(bucket, close, clean):
+def test_all_versions_of_an_expired_preview_are_deleted(bucket, close, clean):
     bucket.enable_versioning()
     close(12)
     bucket.deploy("pr-12", days=20)

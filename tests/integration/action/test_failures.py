@@ -1,4 +1,4 @@
-"""What the action does where something is wrong: settings, GitHub, S3, the runner."""
+"""Failures of the action: wrong settings, and errors of GitHub, S3 and the runner."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_fork_whose_token_cannot_comment_is_told_in_a_notice_alone(act, bucket, 
     ("mode", "exit_code", "kind"), [("plan", 6, "error"), ("apply", 0, "warning")]
 )
 @pytest.mark.parametrize("keep_count", ["4", "6"])
-def test_github_that_fails_is_an_error_of_a_plan_and_else_a_warning(
+def test_github_failure_is_an_error_of_a_plan_and_a_warning_of_an_apply(
     *, act, github, keep_count, mode, exit_code, kind
 ):
     github.fail_next("GET", "comments", 404, {"message": "Not Found"})
@@ -71,7 +71,7 @@ def test_github_that_fails_is_an_error_of_a_plan_and_else_a_warning(
     assert "6 Bytes" in run.summary or run.outputs["outcome"] == "nothing-to-delete"
 
 
-def test_refusal_goes_before_a_comment_that_failed(act, github):
+def test_exit_code_of_a_refusal_precedes_that_of_a_failed_comment(act, github):
     github.fail_next("GET", "comments", 404, {"message": "Not Found"})
 
     assert act(keep_count="1", max_delete="1").exit_code == 4
@@ -102,7 +102,7 @@ def test_misspelt_input_is_refused_with_the_nearest_name(act, bucket, github):
         ({"github_api_url": "https://me:hidden@ghes.test"}, "github-api-url"),
     ],
 )
-def test_setting_that_is_wrong_is_refused_before_anything_is_deleted(act, bucket, inputs, value):
+def test_wrong_setting_is_refused_before_anything_is_deleted(act, bucket, inputs, value):
     environ = {f"INPUT_{name.replace('_', '-').upper()}": text for name, text in inputs.items()}
     run = act(environ=environ, **{"keep_count": "4", "mode": "apply"} | inputs)
 
@@ -115,7 +115,7 @@ def test_setting_that_is_wrong_is_refused_before_anything_is_deleted(act, bucket
 
 
 @pytest.mark.parametrize("mode", ["plan", "apply"])
-def test_token_is_masked_first_and_shown_nowhere(act, github, mode):
+def test_token_is_masked_first_and_never_shown(act, github, mode):
     github.fail_next("GET", "comments", 422, {"message": f"no {TOKEN}"})
     run = act(keep_count="4", mode=mode)
 
@@ -125,7 +125,7 @@ def test_token_is_masked_first_and_shown_nowhere(act, github, mode):
 
 
 @pytest.mark.parametrize("event", [None, PUSH])
-def test_missing_token_is_noticed_where_there_is_a_pull_request(act, github, event):
+def test_missing_token_is_a_notice_if_there_is_a_pull_request(act, github, event):
     run = act(event=event, keep_count="4", environ={"INPUT_GITHUB-TOKEN": ""})
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "planned")
@@ -136,7 +136,7 @@ def test_missing_token_is_noticed_where_there_is_a_pull_request(act, github, eve
 
 @pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
 @pytest.mark.parametrize("path", ["", "{tmp}", "{tmp}/gone/file"])
-def test_file_that_the_runner_lost_does_not_undo_the_report_of_a_deletion(
+def test_missing_runner_file_does_not_prevent_the_report_of_a_deletion(
     *, act, bucket, github, tmp_path, name, path
 ):
     run = act(keep_count="4", mode="apply", environ={name: path.format(tmp=tmp_path)})

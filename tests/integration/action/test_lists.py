@@ -1,4 +1,4 @@
-"""Lists in one line, in every source: refused before anything is asked, so that nothing goes."""
+"""Lists in one line are refused in inputs, options and policy files."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def bucket(bucket):
 
 @pytest.fixture
 def content(bucket):
-    """The bucket's content, which must be the same after the test."""
+    """The bucket's content; check that a test does not change it."""
     before = bucket.content()
     yield before
     assert bucket.content() == before
@@ -88,7 +88,7 @@ def test_name_in_quotes_is_protected_also_by_a_saved_plan(bucket, quote):
     assert bucket.folders() == {"site-6", "my release, old"}
 
 
-def test_one_per_line_is_protected(bucket, act):
+def test_names_on_separate_lines_are_protected(bucket, act):
     run = act(mode="apply", keep_count="1", protect="stable\n\n  release-*  \n")
 
     assert run.exit_code == 0

@@ -1,4 +1,4 @@
-"""The action plans and applies, and says so in outputs, summary and one comment."""
+"""The action plans and applies, and reports it in outputs, summary and one comment."""
 
 import json
 from pathlib import Path
@@ -42,15 +42,15 @@ def test_plan_on_a_pull_request_comments_reports_and_deletes_nothing(act, bucket
     assert run.errors == ""
 
 
-def test_each_output_that_action_yml_promises_is_set_by_a_run(act):
-    promised = set()
+def test_run_sets_each_output_of_action_yml(act):
+    declared = set()
     lines = (ENTRYPOINT.parent / "action.yml").read_text().partition("\noutputs:\n")[2]
     for line in lines.partition("\nruns:")[0].splitlines():
         if line.startswith("  ") and not line.startswith("   "):
-            promised.add(line.strip().removesuffix(":"))
+            declared.add(line.strip().removesuffix(":"))
 
-    assert promised
-    assert act(mode="apply").outputs.keys() == promised
+    assert declared
+    assert act(mode="apply").outputs.keys() == declared
 
 
 def test_second_run_edits_the_comment_of_the_first(act, bucket, github):
@@ -62,7 +62,7 @@ def test_second_run_edits_the_comment_of_the_first(act, bucket, github):
     assert headline(comment_of(github)) == headline(second.summary) != headline(first.summary)
 
 
-def test_comment_for_changes_is_not_made_for_a_plan_that_deletes_nothing(act, github):
+def test_comment_for_changes_is_not_created_by_a_plan_without_deletions(act, github):
     run = act(keep_count="6")
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "nothing-to-delete")
@@ -71,27 +71,27 @@ def test_comment_for_changes_is_not_made_for_a_plan_that_deletes_nothing(act, gi
     assert row_counts(run.summary) == [1]
 
 
-def test_comment_for_changes_that_is_there_is_kept_up_to_date(act, github):
+def test_existing_comment_for_changes_is_updated(act, github):
     act(keep_count="4")
     run = act(keep_count="6")
 
     assert headline(comment_of(github)) == headline(run.summary)
 
 
-def test_comment_that_is_never_wanted_is_not_asked_for(act, github):
+def test_comment_never_sends_no_request(act, github):
     run = act(keep_count="4", comment="never")
 
     assert run.exit_code == 0
     assert github.requests == ()
 
 
-def test_comment_that_is_always_wanted_says_that_there_is_nothing_to_delete(act, github):
+def test_comment_always_is_created_without_deletions(act, github):
     run = act(keep_count="6", comment="always")
 
     assert headline(comment_of(github)) == headline(run.summary)
 
 
-def test_two_buckets_or_ids_have_a_comment_each(act, github):
+def test_two_comment_ids_have_separate_comments(act, github):
     act(keep_count="4")
     act(keep_count="4", comment_id="another")
     act(keep_count="4", comment_id="another")
@@ -102,7 +102,7 @@ def test_two_buckets_or_ids_have_a_comment_each(act, github):
 @pytest.mark.parametrize(
     "event", [{}, {"schedule": "0 3 * * *"}, {"deployment": {"sha": HEAD_SHA}}]
 )
-def test_run_without_a_pull_request_asks_github_for_nothing(act, github, event):
+def test_run_without_a_pull_request_sends_no_request_to_github(act, github, event):
     run = act(event=event, keep_count="4")
 
     assert (run.exit_code, run.outputs["comment-url"]) == (0, "")
@@ -129,7 +129,7 @@ def test_apply_deletes_only_what_the_plan_deletes_and_reports_it(
     assert_screen(headline(run.summary))
 
 
-def test_apply_with_nothing_to_delete_makes_no_journal(act):
+def test_apply_with_nothing_to_delete_creates_no_journal(act):
     run = act(keep_count="6", mode="apply")
 
     assert (run.exit_code, run.outputs["outcome"]) == (0, "nothing-to-delete")
@@ -137,7 +137,7 @@ def test_apply_with_nothing_to_delete_makes_no_journal(act):
 
 
 @pytest.mark.parametrize("sha", [MERGE_SHA, HEAD_SHA])
-def test_commit_of_the_run_and_head_of_its_pull_request_are_kept_however_old(act, bucket, sha):
+def test_commit_of_the_run_and_head_of_its_pull_request_are_kept(act, bucket, sha):
     names = {sha, f"build-{sha[:7]}"}
     for name in names:
         bucket.deploy(name, days=300)
@@ -150,7 +150,7 @@ def test_empty_input_counts_as_not_given(act):
     assert act(keep_count=" ", protect="", policy_file="").outputs["deployments-kept"] == "5"
 
 
-def test_policy_file_is_read_and_an_input_goes_before_it(act):
+def test_input_overrides_the_policy_file(act):
     Path("policy.yml").write_text("keep-count: 2\nprotect: [site-1]\n")
 
     assert act(policy_file="policy.yml").outputs["deployments-kept"] == "3"

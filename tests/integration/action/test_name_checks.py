@@ -1,9 +1,9 @@
-"""Refusals for folder names, where a workflow shows them: annotation, summary, comment, outputs."""
+"""Refusals because of folder names: annotation, summary and suggested setting."""
 
 import pytest
 
 FULL = tuple(digit * 39 + "f" for digit in "1234")
-WORLDS = {
+SITES = {
     "assets/": ("assets", *FULL),
     "user-uploads/": ("user-uploads/alice", "user-uploads/bob", *FULL),
     "admin/": tuple(f"admin/{name}" for name in FULL),
@@ -17,9 +17,9 @@ def bucket(bucket):
     return bucket
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_refusal_is_shown_and_nothing_is_deleted(act, bucket, github, world):
-    for days, folder in enumerate(reversed(WORLDS[world])):
+@pytest.mark.parametrize("refused_folder", SITES)
+def test_refusal_is_shown_and_nothing_is_deleted(act, bucket, github, refused_folder):
+    for days, folder in enumerate(reversed(SITES[refused_folder])):
         bucket.deploy(folder, days=days + 1)
     before = bucket.content()
 
@@ -27,13 +27,13 @@ def test_refusal_is_shown_and_nothing_is_deleted(act, bucket, github, world):
 
     assert run.exit_code == 4
     assert bucket.content() == before
-    name = world.removesuffix("/")
+    name = refused_folder.removesuffix("/")
     assert any(name in message and "match: '.*'" in message for message in run.annotations("error"))
     assert name in run.summary
 
 
 def test_suggested_match_deletes_only_deployments(act, bucket):
-    for days, folder in enumerate(reversed(WORLDS["assets/"])):
+    for days, folder in enumerate(reversed(SITES["assets/"])):
         bucket.deploy(folder, days=days + 1)
 
     assert act(mode="apply", keep_count="1", match="[0-9a-f]{40}").exit_code == 0

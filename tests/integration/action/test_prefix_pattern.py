@@ -1,4 +1,4 @@
-"""A prefix pattern in a workflow: one summary and one comment, the same from run to run."""
+"""A prefix pattern in a workflow: one summary and one comment for all targets."""
 
 import json
 
@@ -31,13 +31,13 @@ def test_outputs_have_each_target(act, apps):
     assert list_deployments(apps, "docs") == {0}
 
 
-def test_comment_is_the_same_while_targets_come_and_go(act, apps, github):
-    plan_urls = {act_on_apps(act).outputs["comment-url"]}
+def test_comment_stays_the_same_if_targets_are_added_or_deleted(act, apps, github):
+    comment_urls = {act_on_apps(act).outputs["comment-url"]}
     deploy_app(apps, "wiki")
-    plan_urls.add(act_on_apps(act, plan_file="plan.json").outputs["comment-url"])
+    comment_urls.add(act_on_apps(act, plan_file="plan.json").outputs["comment-url"])
     saved = act_on_apps(act, mode="apply", plan_file="plan.json")
-    plan_urls.add(saved.outputs["comment-url"])
-    assert len(plan_urls) == 1
+    comment_urls.add(saved.outputs["comment-url"])
+    assert len(comment_urls) == 1
     assert "apps/wiki/production/" in comment_of(github)
     apps.restore_bucket(type(apps._bucket)())
     failed = act_on_apps(act)
@@ -69,7 +69,7 @@ def test_refusal_names_the_target(act, apps):
     assert apps.content() == before
 
 
-def test_name_that_no_target_has_is_annotated_once(act, apps):
+def test_protected_name_in_no_target_is_annotated_once(act, apps):
     run = act_on_apps(act, protect="f" * 40)
     assert run.exit_code == 4
     assert len(run.annotations("error")) == 1
@@ -111,7 +111,7 @@ def test_live_source_of_each_folder(act, apps):
     assert [list_deployments(apps, app) for app in ("blog", "shop")] == [{0, 2}, {0, 2}]
 
 
-def test_list_of_targets_that_is_too_long_for_an_output_is_left_out(act, apps, monkeypatch):
+def test_list_of_targets_that_is_too_long_for_an_output_is_omitted(act, apps, monkeypatch):
     monkeypatch.setattr("ci3.action.reporter.OUTPUT_LIMIT_CHARACTERS", 100)
     run = act_on_apps(act)
     assert run.exit_code == 0

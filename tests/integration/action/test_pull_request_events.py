@@ -1,4 +1,4 @@
-"""Events about a pull request that they do not name in full: comments and triggered workflows."""
+"""Events with incomplete data of their pull request: comments and triggered workflows."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def run_event(act, bucket):
     return run
 
 
-def folders(bucket):
+def list_folders(bucket):
     names = {key.split("/")[1] for key in bucket.content() if key.startswith("builds/")}
     return names - {".ci3"}
 
@@ -53,7 +53,7 @@ def test_deployments_of_the_pull_request_are_kept(run_event, bucket, github, eve
     run = run_event(event, mode="apply")
 
     assert run.exit_code == 0, run.log
-    assert folders(bucket) == {"web-3", "pr-12", HEAD_SHA, MERGE_SHA}
+    assert list_folders(bucket) == {"web-3", "pr-12", HEAD_SHA, MERGE_SHA}
 
 
 @each_event
@@ -86,13 +86,13 @@ def test_nothing_is_deleted_when_the_pull_request_cannot_be_read(
     assert bucket.content() == before
 
 
-def test_run_of_a_fork_keeps_no_pull_request_of_others(run_event, bucket, github):
+def test_run_of_a_fork_keeps_no_pull_request_of_another_fork(run_event, bucket, github):
     github.content.open_pull_request(12, HEAD_SHA, head="mallory/storefront")
 
     run = run_event("workflow_run", mode="apply")
 
     assert run.exit_code == 0, run.log
-    assert folders(bucket) == {"web-3", HEAD_SHA, MERGE_SHA}
+    assert list_folders(bucket) == {"web-3", HEAD_SHA, MERGE_SHA}
     assert github.comments(12) == ()
 
 

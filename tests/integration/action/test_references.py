@@ -1,4 +1,4 @@
-"""What the workflow run itself is about is kept: its commit, pull request, branch and tag."""
+"""Deployments of the workflow run's commit, pull request, branch and tag are kept."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def deploy(bucket, names):
         bucket.deploy(f"builds/{name}", days=days)
 
 
-def folders(bucket):
+def list_folders(bucket):
     return {key.split("/")[1] for key in bucket.content() if key.startswith("builds/")}
 
 
@@ -54,7 +54,7 @@ def test_run_keeps_the_folders_of_its_pull_request_branch_and_tag(*, act, bucket
     run = act(event, environ={"GITHUB_REF": ref}, prefix="builds/", mode="apply", **rules)
 
     assert run.exit_code == 0, run.log
-    assert folders(bucket) - {".ci3"} == {"newest", *kept}
+    assert list_folders(bucket) - {".ci3"} == {"newest", *kept}
 
 
 @pytest.mark.parametrize("name", [f"v1.2.3-2-g{MERGE_SHA[:7]}", f"web_1-0-g{MERGE_SHA}",
@@ -65,7 +65,7 @@ def test_run_keeps_the_describe_name_of_its_commit(act, bucket, name):
     run = act({}, prefix="builds/", keep_count="1", mode="apply")
 
     assert run.exit_code == 0, run.log
-    assert folders(bucket) - {".ci3"} == {"v1.2.3-4-g4444444", name}
+    assert list_folders(bucket) - {".ci3"} == {"v1.2.3-4-g4444444", name}
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_run_of_a_branch_keeps_at_most_the_newest_build_of_it(act, bucket, names
               mode="apply")  # fmt: skip
 
     assert run.exit_code == 0, run.log
-    assert folders(bucket) - {".ci3"} == kept
+    assert list_folders(bucket) - {".ci3"} == kept

@@ -1,9 +1,9 @@
-"""Files that are named by their path on the runner, which the action's container does not have."""
+"""Paths of files on the runner, which do not exist in the action's container."""
 
 import pytest
 
 WORKSPACE = "/home/runner/work/storefront/storefront"
-"""What `${{ github.workspace }}` gives in an input, while the container has /github/workspace."""
+"""The value of `${{ github.workspace }}` in an input; the container has /github/workspace."""
 
 INPUTS = {
     "policy file": {"policy_file": f"{WORKSPACE}/cleanup.yml"},

@@ -1,4 +1,4 @@
-"""A plan that one step saves and another applies, with an approval between them."""
+"""A plan that one step saves and another step applies after an approval."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.action_reports import ALL, PUSH, comment_of, headline, row_co
 
 @pytest.fixture
 def planned(act):
-    """A step that saves its plan: it dooms `site-1` and `site-2`."""
+    """A step that saves a plan to delete `site-1` and `site-2`."""
     return act(keep_count="4", plan_file="plan.json")
 
 
@@ -62,7 +62,7 @@ def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(act, bucket
     assert "| `site-2` | skipped<br>" in run.summary
 
 
-def test_apply_without_the_plan_that_it_names_deletes_nothing(act, bucket):
+def test_apply_with_a_missing_plan_file_deletes_nothing(act, bucket):
     run = act(mode="apply", plan_file="gone.json", keep_count="1")
 
     assert (run.exit_code, run.outputs["outcome"]) == (2, "failed")
@@ -70,7 +70,7 @@ def test_apply_without_the_plan_that_it_names_deletes_nothing(act, bucket):
     assert "gone.json" in run.log
 
 
-def test_commit_of_the_applying_run_is_kept_though_the_plan_dooms_it(act, bucket, planned):
+def test_commit_of_the_applying_run_is_kept_although_the_plan_deletes_it(act, bucket, planned):
     bucket.deploy("deadbeef", days=99)
     saved = act(event=PUSH, keep_count="4", match=".*", plan_file="other.json")
     assert saved.outputs["deployments-to-delete"] == "3"
@@ -83,7 +83,7 @@ def test_commit_of_the_applying_run_is_kept_though_the_plan_dooms_it(act, bucket
 
 
 @pytest.mark.parametrize("value", ["maybe", "2", "tru"])
-def test_flag_that_is_neither_yes_nor_no_is_refused(act, bucket, planned, value):
+def test_flag_that_is_neither_true_nor_false_is_refused(act, bucket, planned, value):
     run = act(mode="apply", plan_file="plan.json", skip_changed=value)
 
     assert run.exit_code == 2
