@@ -1,4 +1,4 @@
-"""The site and the commands of the tests of `engine: lifecycle`."""
+"""The bucket and the commands for the tests of `engine: lifecycle`."""
 
 import re
 from collections.abc import Iterator
@@ -33,19 +33,19 @@ def cleanup(site: MemorySite, *options: str, journal: str = "j.jsonl") -> int:
     return main(["cleanup", *site.options(), *options, "--auto-approve", "--journal-file", journal])
 
 
-def lose(site: MemorySite, name: str) -> None:
-    """Delete a deployment, as S3 does by its rule."""
+def expire(site: MemorySite, name: str) -> None:
+    """Delete a deployment, as S3 does because of its lifecycle rule."""
     for key in [key for key in site.content() if key.startswith(f"{name}/")]:
         site.remove(key)
 
 
 def add_rule(site: MemorySite, name: str, *, made_days_ago: float, days: int = 20) -> None:
-    """Put in a rule that an earlier run has made."""
+    """Add a rule that an earlier run wrote."""
     now = datetime.now(UTC).replace(microsecond=0)
     expires_at = now + timedelta(days=7 - made_days_ago)
-    made = ManagedRule(prefix=f"{name}/", days=days, noncurrent_days=None, expires_at=expires_at)
-    site.lifecycle = parse_configuration(site.lifecycle).with_rules([made.elements])
+    rule = ManagedRule(prefix=f"{name}/", days=days, noncurrent_days=None, expires_at=expires_at)
+    site.lifecycle = parse_configuration(site.lifecycle).with_rules([rule.elements])
 
 
-def names(site: MemorySite) -> list[str]:
+def list_rule_names(site: MemorySite) -> list[str]:
     return [re.sub("ci3/(.*)/[0-9TZ]+", r"\1", rule_id) for rule_id in rule_ids(site.lifecycle)]

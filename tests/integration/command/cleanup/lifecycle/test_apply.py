@@ -1,4 +1,4 @@
-"""`engine: lifecycle` as a person meets it: planned, applied, saved."""
+"""`engine: lifecycle` on the command line: plan, apply and saved plan."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from tests.integration.command.cleanup.lifecycle.conftest import (
     FOREIGN,
     KEEP_1,
     cleanup,
-    names,
+    list_rule_names,
 )
 from tests.support.action_reports import row_counts
 
 
-def test_hostile_name_is_no_command_in_the_json_of_a_cleanup(site, capsys) -> None:
+def test_hostile_name_is_not_a_workflow_command_in_json(site, capsys) -> None:
     assert cleanup(site, *KEEP_1, "--output", "json", journal="##[error].jsonl") == 0
     out = capsys.readouterr().out
     assert "##[" not in out
@@ -33,10 +33,10 @@ def test_apply_says_what_to_mind_and_counts_nothing_as_deleted(site, capsys, ass
     assert cleanup(site, *BY_S3) == 0
     assert_screen(capsys.readouterr().out)
     assert site.folders() == {"new", "old-1", "old-2"}
-    assert names(site) == ["logs", "old-1", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-1", "old-2"]
 
 
-def test_numbers_count_what_is_expiring_apart(site, capsys) -> None:
+def test_expiring_deployments_are_counted_separately(site, capsys) -> None:
     assert cleanup(site, *BY_S3, "--output", "json") == 0
     outputs = json.loads(capsys.readouterr().out)
     assert (outputs["outcome"], outputs["deployments-expiring"]) == ("applied", 2)
@@ -68,7 +68,7 @@ def test_explanation_says_that_s3_deletes_it(site, capsys, assert_screen) -> Non
     assert_screen(capsys.readouterr().out, "after")
 
 
-def test_markdown_has_them_in_a_table_of_their_own(site, capsys) -> None:
+def test_markdown_has_a_separate_table_of_expiring_deployments(site, capsys) -> None:
     cleanup(site, *BY_S3)
     capsys.readouterr()
     assert main(["plan-cleanup", *site.options(), *BY_S3, "--output", "markdown"]) == 0
@@ -85,10 +85,10 @@ def test_saved_plan_is_applied_by_its_own_engine_only(site, capsys, assert_scree
     assert main(["cleanup", *plan, "--auto-approve", "--engine", "direct"]) == 2
     assert_screen(capsys.readouterr().err)
     assert main(["cleanup", *plan, "--auto-approve", "--journal-file", "j.jsonl"]) == 0
-    assert names(site) == ["logs", "old-1", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-1", "old-2"]
 
 
-def test_saved_plan_reconciles_by_what_is_so_now(site) -> None:
+def test_saved_plan_reconciles_rules_with_the_current_state(site) -> None:
     cleanup(site, *BY_S3)
     plan = ("--plan-file", "plan.json")
     site.deploy("older", days=30)
@@ -96,7 +96,7 @@ def test_saved_plan_reconciles_by_what_is_so_now(site) -> None:
     assert len(json.loads(Path("plan.json").read_text())["rules"]) == 2
     site.deploy("old-1", days=0)
     main(["cleanup", *plan, "--auto-approve", "--journal-file", "k.jsonl"])
-    assert "old-1" not in names(site)
+    assert "old-1" not in list_rule_names(site)
 
 
 def test_run_with_rules_is_not_gone_on_with(site, capsys, assert_screen) -> None:

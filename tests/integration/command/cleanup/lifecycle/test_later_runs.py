@@ -1,4 +1,4 @@
-"""Runs after one with `engine: lifecycle`: its rules are reconciled first."""
+"""Runs after a run with `engine: lifecycle`: they reconcile its rules first."""
 
 import json
 import re
@@ -13,8 +13,8 @@ from tests.integration.command.cleanup.lifecycle.conftest import (
     KEEP_1,
     add_rule,
     cleanup,
-    lose,
-    names,
+    expire,
+    list_rule_names,
 )
 from tests.support.plan_issues import format_issues, warning_codes
 from tests.support.s3.memory_lifecycle import rule_ids
@@ -22,18 +22,20 @@ from tests.support.s3.memory_lifecycle import rule_ids
 
 def test_rule_of_an_emptied_deployment_is_taken_away(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
+    expire(site, "old-1")
     capsys.readouterr()
     assert cleanup(site, *BY_S3, "--output", "json", journal="k.jsonl") == 0
     assert_screen(capsys.readouterr().err)
-    assert names(site) == ["logs", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-2"]
 
 
-@pytest.mark.parametrize("how", ["redeploy", "protect", "direct"])
-def test_rule_of_what_is_live_pinned_or_deleted_otherwise_is_taken_away(site, capsys, how) -> None:
+@pytest.mark.parametrize("change", ["redeploy", "protect", "direct"])
+def test_rule_of_a_redeployed_pinned_or_directly_deleted_deployment_is_removed(
+    site, capsys, change
+) -> None:
     cleanup(site, *BY_S3)
     settings = [*BY_S3]
-    match how:
+    match change:
         case "redeploy":
             site.deploy("old-1", days=0)
         case "protect":
@@ -43,10 +45,10 @@ def test_rule_of_what_is_live_pinned_or_deleted_otherwise_is_taken_away(site, ca
     capsys.readouterr()
     assert main(["plan-cleanup", *site.options(), *settings, "--output", "json"]) == 0
     assert "rule-removal" in warning_codes(capsys.readouterr().out)
-    assert names(site) == ["logs", "old-1", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-1", "old-2"]
     assert cleanup(site, *settings, journal="k.jsonl") == 0
-    assert names(site) == (["logs"] if how == "direct" else ["logs", "old-2"])
-    is_present = how != "direct"
+    assert list_rule_names(site) == (["logs"] if change == "direct" else ["logs", "old-2"])
+    is_present = change != "direct"
     assert [name in site.folders() for name in ("old-1", "old-2")] == [is_present, is_present]
 
 
@@ -55,7 +57,7 @@ def test_overdue_rule_is_taken_away_and_made_anew(site, capsys, assert_screen) -
     old = rule_ids(site.lifecycle)[1]
     assert cleanup(site, *BY_S3, "--output", "json") == 0
     assert_screen(capsys.readouterr().err)
-    assert names(site) == ["logs", "old-1", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-1", "old-2"]
     assert old not in rule_ids(site.lifecycle)
 
 
@@ -64,7 +66,7 @@ def test_rules_go_even_where_the_plan_is_refused(site, capsys, assert_screen) ->
     capsys.readouterr()
     options = (*BY_S3, "--protect", "nowhere", "--output", "json")
     assert cleanup(site, *options, journal="k.jsonl") == 4
-    assert names(site) == ["logs"]
+    assert list_rule_names(site) == ["logs"]
     assert_screen(capsys.readouterr().err)
 
 
@@ -73,19 +75,19 @@ def test_limit_that_refuses_leaves_the_rules_of_earlier_runs(site) -> None:
     for days in (30, 31):
         site.deploy(f"older-{days}", days=days)
     assert cleanup(site, *BY_S3, "--max-delete", "1", journal="k.jsonl") == 4
-    assert names(site) == ["logs", "old-1", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-1", "old-2"]
 
 
 def test_rule_that_somebody_took_away_meanwhile_is_told(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
+    expire(site, "old-1")
     capsys.readouterr()
 
-    def take_away() -> None:
-        text = parse_configuration(site.lifecycle)
-        site.lifecycle = text.without_rules(text.rules[-1:])
+    def remove_last_rule() -> None:
+        configuration = parse_configuration(site.lifecycle)
+        site.lifecycle = configuration.without_rules(configuration.rules[-1:])
 
-    site.proxy.call_before("GET", r"\?lifecycle", take_away, nth=2)
+    site.proxy.call_before("GET", r"\?lifecycle", remove_last_rule, nth=2)
     assert cleanup(site, *BY_S3, "--output", "json", journal="k.jsonl") == 0
     assert_screen(capsys.readouterr().err)
 
@@ -98,13 +100,13 @@ def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(
     pointer = ("--live-from", "object:current")
     cleanup(site, *BY_S3, *pointer)
     capsys.readouterr()
-    writes = ("GET", r"\?lifecycle")
-    site.proxy.call_before(*writes, lambda: site.put("current", body=b"old-2"), nth=nth)
+    reads = ("GET", r"\?lifecycle")
+    site.proxy.call_before(*reads, lambda: site.put("current", body=b"old-2"), nth=nth)
     assert cleanup(site, *BY_S3, *pointer, "--output", "json", journal="k.jsonl") == 0
     out = capsys.readouterr()
     assert json.loads(out.out)["deployments-expiring"] == 1
     assert_screen(out.err)
-    assert names(site) == ["logs", "old-1"]
+    assert list_rule_names(site) == ["logs", "old-1"]
 
 
 def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(
@@ -117,7 +119,7 @@ def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(
     capsys.readouterr()
     assert cleanup(site, *BY_S3, *pointer, "--output", "json", journal="k.jsonl") == 3
     assert_screen(capsys.readouterr().err)
-    assert names(site) == ["logs"]
+    assert list_rule_names(site) == ["logs"]
 
 
 def test_error_of_an_apply_names_the_rules_that_were_taken_away(
@@ -131,7 +133,7 @@ def test_error_of_an_apply_names_the_rules_that_were_taken_away(
     site.proxy.call_before("GET", "/current", lambda: site.remove("current"), nth=3)
     assert cleanup(site, *BY_S3, *pointer, journal="k.jsonl") == ExitCode.REFUSED
     assert_screen(capsys.readouterr().err)
-    assert names(site) == ["logs"]
+    assert list_rule_names(site) == ["logs"]
 
 
 @pytest.mark.parametrize("engine", ["lifecycle", "direct"])
@@ -175,7 +177,7 @@ def test_rules_changed_by_hand_are_described_in_the_plural(site, capsys, assert_
     assert_screen(format_issues(capsys.readouterr().out))
 
 
-# Versions: what follows a rule.
+# Noncurrent versions.
 
 
 def test_after_what_is_hidden_a_rule_for_its_old_versions_follows(
@@ -184,29 +186,29 @@ def test_after_what_is_hidden_a_rule_for_its_old_versions_follows(
     site.enable_versioning()
     site.deploy("old-1", days=20)
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
+    expire(site, "old-1")
     capsys.readouterr()
     assert cleanup(site, *BY_S3, "--output", "json", journal="k.jsonl") == 0
     assert_screen(capsys.readouterr().err)
-    assert sorted(names(site)) == ["logs", "old-1", "old-2"]
+    assert sorted(list_rule_names(site)) == ["logs", "old-1", "old-2"]
     text = site.lifecycle.decode()
-    follower = re.search("<Rule><ID>ci3/old-1/.*?</Rule>", text)[0]
-    assert "<Days>" not in follower
-    assert "<ExpiredObjectDeleteMarker>true" in follower
-    assert "<NoncurrentDays>30</NoncurrentDays>" in follower
+    rule_text = re.search("<Rule><ID>ci3/old-1/.*?</Rule>", text)[0]
+    assert "<Days>" not in rule_text
+    assert "<ExpiredObjectDeleteMarker>true" in rule_text
+    assert "<NoncurrentDays>30</NoncurrentDays>" in rule_text
     site.deploy("old-1", days=0)
     assert cleanup(site, *BY_S3, journal="l.jsonl") == 0
-    assert "old-1" not in names(site)
+    assert "old-1" not in list_rule_names(site)
 
 
 @pytest.mark.parametrize("options", [(), ("--delete-versions",)])
-def test_old_versions_are_freed_where_the_engine_is_direct_by_then(site, options) -> None:
+def test_noncurrent_versions_expire_if_the_next_run_deletes_directly(site, options) -> None:
     site.enable_versioning()
     site.deploy("old-1", days=20)
     site.deploy("new", days=1)
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
-    lose(site, "old-2")
+    expire(site, "old-1")
+    expire(site, "old-2")
     assert cleanup(site, *KEEP_1, "--engine", "direct", *options, journal="k.jsonl") == 0
     rule_texts = re.findall("<Rule><ID>ci3/.*?</Rule>", site.lifecycle.decode())
     assert len(rule_texts) == 2

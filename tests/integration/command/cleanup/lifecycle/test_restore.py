@@ -8,17 +8,17 @@ from tests.integration.command.cleanup.lifecycle.conftest import (
     FOREIGN,
     add_rule,
     cleanup,
-    lose,
-    names,
+    expire,
+    list_rule_names,
 )
 
 
 def read_outputs(text: str) -> dict:
-    """Return the outputs in JSON at the end of a text."""
+    """Return the JSON at the end of a text."""
     return json.loads(text[text.index("{\n") :])
 
 
-def test_restore_takes_the_rules_away_while_nothing_has_expired(site, capsys) -> None:
+def test_restore_removes_the_rules_if_nothing_has_expired(site, capsys) -> None:
     cleanup(site, *BY_S3)
     before = site.content()
     assert main(["restore", "j.jsonl", "--auto-approve", "--output", "json"]) == 0
@@ -31,21 +31,21 @@ def test_restore_takes_the_rules_away_while_nothing_has_expired(site, capsys) ->
 
 def test_restore_says_what_has_expired_for_good(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
+    expire(site, "old-1")
     capsys.readouterr()
     assert main(["restore", "j.jsonl", "--auto-approve"]) == 3
     assert_screen(capsys.readouterr().out)
     assert site.lifecycle == FOREIGN
 
 
-def test_restore_brings_back_what_s3_has_hidden(site) -> None:
+def test_restore_removes_the_delete_markers_of_expired_objects(site) -> None:
     site.enable_versioning()
     for days, name in enumerate(("old-1", "old-2"), start=20):
         site.deploy(name, days=days)
     before = site.content()
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
-    cleanup(site, *BY_S3, journal="k.jsonl")  # a rule for old versions follows
+    expire(site, "old-1")
+    cleanup(site, *BY_S3, journal="k.jsonl")  # writes a rule for noncurrent versions
     assert main(["restore", "j.jsonl", "--auto-approve"]) == 0
     assert site.content() == before
     assert site.lifecycle == FOREIGN
@@ -57,7 +57,7 @@ def test_restore_does_nothing_more_where_rules_can_not_be_taken_away(
     site.enable_versioning()
     site.deploy("old-1", days=20)
     cleanup(site, *BY_S3)
-    lose(site, "old-1")
+    expire(site, "old-1")
     site.proxy.answer("PUT", r"\?lifecycle", status=403)
     capsys.readouterr()
     assert main(["restore", "j.jsonl", "--auto-approve"]) == 3
@@ -69,17 +69,17 @@ def test_restore_since_a_time_takes_the_rule_away_too(site, capsys, assert_scree
     site.enable_versioning()
     site.deploy("old-1", days=20)
     cleanup(site, *BY_S3)
-    since = ["restore", "old-1", "--deleted-since", "1h", *site.options(), "--auto-approve"]
+    argv = ["restore", "old-1", "--deleted-since", "1h", *site.options(), "--auto-approve"]
     site.remove("old-1/file-00000")
     capsys.readouterr()
-    assert main(since) == 0
+    assert main(argv) == 0
     assert_screen(capsys.readouterr().out)
-    assert names(site) == ["logs", "old-2"]
+    assert list_rule_names(site) == ["logs", "old-2"]
     add_rule(site, "old-1", made_days_ago=1)
-    since += ["--output", "json"]
-    assert main(since) == 0
+    argv += ["--output", "json"]
+    assert main(argv) == 0
     outputs = read_outputs(capsys.readouterr().out)
     assert (outputs["rules-removed"], outputs["objects-restored"]) == (1, 0)
-    assert names(site) == ["logs", "old-2"]
-    assert main(since) == 0
+    assert list_rule_names(site) == ["logs", "old-2"]
+    assert main(argv) == 0
     assert read_outputs(capsys.readouterr().out)["outcome"] == "nothing-to-restore"
