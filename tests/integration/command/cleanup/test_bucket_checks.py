@@ -1,4 +1,4 @@
-"""Names, times and folders that do not fit the settings, at a terminal and in JSON."""
+"""Names, times and folders that do not fit the settings, on the command line."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def upload(site: Bucket, names: list[str], prefix: str = "") -> None:
         site.deploy(f"{prefix}{name}", days=len(names) - index)
 
 
-def plan_codes(site: Bucket, capsys, *options: str) -> tuple[list[str], list[str]]:
+def list_plan_codes(site: Bucket, capsys, *options: str) -> tuple[list[str], list[str]]:
     """Return the codes of the refusals and of the warnings of a plan."""
     capsys.readouterr()
     main(["plan-cleanup", *site.options(), *KEEP_2, *options, "--output", "json"])
@@ -28,7 +28,7 @@ def plan_codes(site: Bucket, capsys, *options: str) -> tuple[list[str], list[str
     return tuple([item["code"] for item in plan[key]] for key in ("refusals", "warnings"))
 
 
-def doctor_levels(site: Bucket, capsys, *options: str) -> dict[str, str]:
+def list_doctor_levels(site: Bucket, capsys, *options: str) -> dict[str, str]:
     capsys.readouterr()
     main(["doctor", *site.options(), *KEEP_2, *options, "--output", "json"])
     return {
@@ -53,14 +53,14 @@ def test_cleanup_of_a_copied_bucket_is_refused(site: Bucket, capsys, names: list
 
     assert main(command) == 4
     assert site.content() == before
-    assert plan_codes(site, capsys) == (["names-contradict-times"], [])
-    assert doctor_levels(site, capsys)["names-contradict-times"] == "problem"
+    assert list_plan_codes(site, capsys) == (["names-contradict-times"], [])
+    assert list_doctor_levels(site, capsys)["names-contradict-times"] == "problem"
 
     assert main([*command, "--age-from", "span"]) == 0
     assert site.folders() == {*names[-2:]}
 
 
-def test_saved_plan_with_the_setting_at_its_default_is_applied(site: Bucket) -> None:
+def test_saved_plan_with_an_explicit_default_is_applied(site: Bucket) -> None:
     upload(site, sorted(BUILDS))
     options = [*site.options(), "--plan-file", "plan.json"]
     assert main(["plan-cleanup", *options, *KEEP_2, "--age-from", "span"]) == 0
@@ -84,26 +84,26 @@ def test_bucket_that_is_copied_after_a_saved_plan_is_not_cleaned(site: Bucket) -
 @pytest.mark.parametrize("names", [COMMITS, BUILDS, [f"pr-{number}" for number in range(8)]])
 def test_deployments_that_overlap_are_reported(site: Bucket, capsys, names: list[str]) -> None:
     upload(site, names)
-    assert "never-deletable" not in doctor_levels(site, capsys)
+    assert "never-deletable" not in list_doctor_levels(site, capsys)
     for index, name in enumerate(names):
         site.put(f"{name}/robots.txt", days=0.5 - index / 1000)
 
-    refusals, warnings = plan_codes(site, capsys)
+    refusals, warnings = list_plan_codes(site, capsys)
 
     assert refusals == []
     assert "never-deletable" in warnings
-    assert doctor_levels(site, capsys)["never-deletable"] == "warning"
+    assert list_doctor_levels(site, capsys)["never-deletable"] == "warning"
 
 
 @pytest.mark.parametrize("names", [COMMITS, BUILDS, [f"v1.{number}.0" for number in range(8)]])
-def test_long_lived_folder_is_not_reported_and_stays(
+def test_long_lived_folder_is_not_reported_and_is_kept(
     site: Bucket, capsys, names: list[str]
 ) -> None:
     match = ("--match", ".*")
     upload(site, ["stable", *names[:2]])
     site.put("stable/index.html", days=0.5)
-    assert "never-deletable" not in plan_codes(site, capsys, *match)[1]
-    assert "never-deletable" not in doctor_levels(site, capsys, *match)
+    assert "never-deletable" not in list_plan_codes(site, capsys, *match)[1]
+    assert "never-deletable" not in list_doctor_levels(site, capsys, *match)
 
     site.deploy(names[2], days=0.1)
     assert main(["cleanup", *site.options(), *KEEP_2, *match, "--auto-approve"]) == 0
@@ -119,8 +119,8 @@ def test_target_without_deployments_is_reported(
 ) -> None:
     upload(site, COMMITS, prefix="site/" if "--prefix" in options else "")
 
-    assert plan_codes(site, capsys, *options) == ([], ["nothing-matches"])
-    assert doctor_levels(site, capsys, *options)["nothing-matches"] == "warning"
+    assert list_plan_codes(site, capsys, *options) == ([], ["nothing-matches"])
+    assert list_doctor_levels(site, capsys, *options)["nothing-matches"] == "warning"
     assert main(["cleanup", *site.options(), *options, "--auto-approve"]) == 0
     assert proxy.deletions == []
 
@@ -132,15 +132,15 @@ def test_bucket_that_may_be_listed_under_the_prefix_only_is_reported(
     denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
     proxy.answer("GET", r"delimiter=%2F.*prefix=(&|$)", denied, status=403)
 
-    refusals, warnings = plan_codes(site, capsys, "--prefix", "site")
+    refusals, warnings = list_plan_codes(site, capsys, "--prefix", "site")
 
     assert (refusals, warnings) == ([], ["nothing-matches"])
 
 
-def test_empty_bucket_is_quiet_and_the_root_is_listed_once(
+def test_empty_bucket_gives_no_warning_and_its_root_is_listed_once(
     site: Bucket, proxy: FaultProxy, capsys
 ) -> None:
-    assert plan_codes(site, capsys) == ([], [])
+    assert list_plan_codes(site, capsys) == ([], [])
     count = len(proxy.requests)
-    assert plan_codes(site, capsys, "--prefix", "site") == ([], [])
+    assert list_plan_codes(site, capsys, "--prefix", "site") == ([], [])
     assert len(proxy.requests) == 2 * count + 1

@@ -1,4 +1,4 @@
-"""`expire-closed` in commands: plans, what is read again before a deletion, and wrong settings."""
+"""`expire-closed` in commands: plans, recheck before a deletion, and wrong settings."""
 
 import itertools
 import json
@@ -42,7 +42,7 @@ def site(site: Bucket) -> Bucket:
 
 
 def call_before_rereading(github: FakeGitHub, action: Callable[[], object]) -> None:
-    """Call an action once the plan is made, before its pull requests are read again."""
+    """Call an action after the plan, before its pull requests are read again."""
     answer, counts = github.answer, itertools.count(1)
 
     def answer_counted(received):
@@ -53,8 +53,8 @@ def call_before_rereading(github: FakeGitHub, action: Callable[[], object]) -> N
     github.answer = answer_counted
 
 
-def run(site: Bucket, command: str, *more: str, rules=RULES) -> int:
-    return main([command, *more, *site.options(), *rules])
+def run(site: Bucket, command: str, *extra_options: str, rules=RULES) -> int:
+    return main([command, *extra_options, *site.options(), *rules])
 
 
 def test_plan_shows_the_evidence(site, github, capsys, assert_screen):
@@ -89,7 +89,7 @@ def test_pull_request_that_is_reopened_after_the_plan_keeps_its_preview(
     assert_screen(capsys.readouterr().out)
 
 
-def test_pull_request_that_is_closed_again_after_the_plan_starts_the_clock_again(site, github):
+def test_period_starts_again_if_a_pull_request_is_closed_again_after_the_plan(site, github):
     yesterday = NOW - timedelta(days=1)
     call_before_rereading(github, lambda: github.content.close_pull_request(13, yesterday))
 
@@ -103,8 +103,8 @@ def test_failure_after_the_plan_keeps_the_previews_and_deletes_the_rest(
 ):
     for days, commit in enumerate(("a1b2c3d", "b1b2c3d"), start=60):
         site.deploy(f"main-{commit}", days=days)
-    no = {"message": "no"}
-    call_before_rereading(github, lambda: github.fail_next("GET", "pulls", 403, no))
+    denial = {"message": "no"}
+    call_before_rereading(github, lambda: github.fail_next("GET", "pulls", 403, denial))
 
     rules = (*RULES, "--keep-count", "1", "--group-by", "(pr|main).*")
     assert run(site, "cleanup", "--auto-approve", rules=rules) == 3
@@ -113,7 +113,7 @@ def test_failure_after_the_plan_keeps_the_previews_and_deletes_the_rest(
     assert_screen(capsys.readouterr().out)
 
 
-def test_saved_plan_is_compared_with_the_state_of_now(site, github):
+def test_saved_plan_is_compared_with_the_current_state_of_pull_requests(site, github):
     assert run(site, "plan-cleanup", "--plan-file", "plan.json") == 0
     github.content.reopen_pull_request(13)
     location = site.options()
@@ -163,14 +163,16 @@ def test_saved_plan_deletes_nothing_while_github_fails(site, github):
     assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
 
 
-@pytest.mark.parametrize("more", [(), ("--required-file", "file-00000")])
-def test_interrupted_deletion_is_resumed_with_the_state_of_now(site, proxy, github, more):
-    rules = (*RULES, "--group-by", r"(pr-\d+|main).*", *more)
-    left = {"pr-12/file-00001", "pr-13/file-00001", "pr-14/file-00001"}
-    proxy.refuse(left, "AccessDenied")
+@pytest.mark.parametrize("extra_options", [(), ("--required-file", "file-00000")])
+def test_interrupted_deletion_is_resumed_with_the_current_state_of_pull_requests(
+    site, proxy, github, extra_options
+):
+    rules = (*RULES, "--group-by", r"(pr-\d+|main).*", *extra_options)
+    denied_keys = {"pr-12/file-00001", "pr-13/file-00001", "pr-14/file-00001"}
+    proxy.refuse(denied_keys, "AccessDenied")
     options = ("--auto-approve", "--journal-file", "journal.jsonl")
     assert run(site, "cleanup", *options, rules=rules) != 0
-    assert {key for key in site.content() if key.startswith("pr-")} == left
+    assert {key for key in site.content() if key.startswith("pr-")} == denied_keys
     proxy.forget_rules()
     github.content.reopen_pull_request(12)
 
@@ -224,7 +226,7 @@ def test_policy_file_has_the_setting_and_other_commands_accept_it(site, github, 
     assert len(github.requests) == requests  # no preview is left
 
 
-def test_report_that_is_older_than_an_upload_deletes_nothing_that_was_updated(site, github):
+def test_preview_updated_after_the_inventory_report_is_kept(site, github):
     """The report has the preview as it was 20 days ago; it was deployed again yesterday."""
     url = report_of(site).deliver(site)
     site.put("pr-13/index.html", days=1)
@@ -236,7 +238,7 @@ def test_report_that_is_older_than_an_upload_deletes_nothing_that_was_updated(si
 
 
 @pytest.mark.parametrize("age_from", ["span", "oldest", "newest", "first-object", "name"])
-def test_last_upload_counts_whatever_defines_the_age(site, github, age_from):
+def test_period_counts_from_the_last_upload_with_every_age_from(site, github, age_from):
     site.put("pr-13/z.html", days=1)
     assert run(site, "cleanup", "--auto-approve", "--age-from", age_from) == 0
     assert site.folders() == {"main", "pr-13"}

@@ -14,7 +14,7 @@ from tests.support.s3.fault_proxy import FaultProxy
 
 NAMES = [" ", " lead", "trail ", "a b", "a\nb", "\n", "a\tb", "\u3000wide", "\x7f", "é", "{folder}"]
 NEIGHBORS = ["lead", "trail", "wide", "b"]
-"""Folders that a name would mean if white space were removed from it."""
+"""The folders that result if white space is removed from the names."""
 
 
 def deploy(bucket: Bucket, *names: str) -> None:
@@ -34,8 +34,12 @@ def find_journal(bucket: Bucket, journal: str, name: str) -> str:
     if journal != "s3://":
         [path] = Path().glob("ci3-*.jsonl")
         return str(path)
-    beginning = f"{name}/.ci3/journals/"
-    parts = {key.removeprefix(beginning) for key in bucket.content() if key.startswith(beginning)}
+    journal_prefix = f"{name}/.ci3/journals/"
+    parts = {
+        key.removeprefix(journal_prefix)
+        for key in bucket.content()
+        if key.startswith(journal_prefix)
+    }
     [run_id] = {part.partition("/")[0] for part in parts if "/" in part}
     return JournalLocation.for_run(bucket.name, f"{name}/", run_id).url
 
@@ -46,9 +50,7 @@ def find_deployed(bucket: Bucket) -> set[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("journal", ["ci3.jsonl", "s3://"])
-def test_target_is_restored_whatever_its_folder_is_named(
-    site: Bucket, journal: str, name: str
-) -> None:
+def test_target_with_any_folder_name_is_restored(site: Bucket, journal: str, name: str) -> None:
     site.enable_versioning()
     deploy(site, name)
     deployed = find_deployed(site)
@@ -65,7 +67,7 @@ def test_target_is_restored_whatever_its_folder_is_named(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("journal", ["ci3.jsonl", "s3://"])
-def test_run_is_resumed_whatever_the_folder_is_named(
+def test_run_with_any_folder_name_is_resumed(
     site: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, journal: str, name: str
 ) -> None:
     small_batches(monkeypatch)
@@ -81,8 +83,8 @@ def test_run_is_resumed_whatever_the_folder_is_named(
     source = find_journal(site, journal, name)
     options = ["--endpoint-url", site.endpoint_url, "--auto-approve"]
     assert main(["cleanup", "--resume", source, *options]) == 0
-    left = find_deployed(site)
-    assert [key for key in neighbors - left if not key.startswith(f"{name}/")] == []
-    assert {key for key in left if key.startswith(f"{name}/")} == {
+    remaining_keys = find_deployed(site)
+    assert [key for key in neighbors - remaining_keys if not key.startswith(f"{name}/")] == []
+    assert {key for key in remaining_keys if key.startswith(f"{name}/")} == {
         f"{name}/{commit('app', 0)}/file-00000"
     }

@@ -1,4 +1,4 @@
-"""A deployment that a killed run has half deleted does not supersede any other."""
+"""A deployment that a killed run deleted in part supersedes no other deployment."""
 
 import pytest
 
@@ -8,19 +8,19 @@ from tests.support.s3.fault_proxy import FaultProxy
 
 
 def remove(site: Bucket, name: str, files: int) -> None:
-    """Take away the first files of a deployment."""
+    """Delete the first files of a deployment."""
     for number in range(files):
         site.remove(f"{name}/file-{number:05}")
 
 
 @pytest.fixture(params=["span", "first-object"])
-def killed(
+def half_deleted_site(
     site: Bucket,
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Bucket:
-    """`old-1` is half deleted by a run that was killed; `old-2` was to go next."""
+    """A killed run deleted half of `old-1`, and `old-2` is the next to delete."""
     small_batches(monkeypatch)
     site.deploy("new", days=1)
     site.deploy("old-1", days=10)
@@ -29,10 +29,12 @@ def killed(
     return site
 
 
-def test_resumed_run_does_not_go_by_what_it_has_half_deleted(killed: Bucket, capsys) -> None:
-    remove(killed, "new", 3)
+def test_half_deleted_deployment_supersedes_nothing_in_a_resumed_run(
+    half_deleted_site: Bucket, capsys
+) -> None:
+    remove(half_deleted_site, "new", 3)
 
     assert resume() == 3
 
-    assert killed.folders() == {"old-1", "old-2"}
-    assert len([key for key in killed.content() if key.startswith("old-2/")]) == 3
+    assert half_deleted_site.folders() == {"old-1", "old-2"}
+    assert len([key for key in half_deleted_site.content() if key.startswith("old-2/")]) == 3

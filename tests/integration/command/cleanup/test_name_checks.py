@@ -16,8 +16,8 @@ MIXED = "mixed-names"
 NESTED = "nested-deployments"
 
 # The folders from the oldest to the newest, the refusal, and the settings that resolve it, with
-# the folders that are left then.
-WORLDS = {
+# the remaining folders.
+MIXED_SITES = {
     "old shared folders next to full commits": (
         ("assets", "user-uploads/alice", "user-uploads/bob", *FULL),
         MIXED,
@@ -103,7 +103,7 @@ WORLDS = {
         {"docs/b", "shop/c"},
     ),
 }  # fmt: skip
-QUIET = {
+UNIFORM_SITES = {
     "nothing": (),
     "main next to pull requests": ("main", "pr-1", "pr-2", "pr-3", "pr-4"),
     "describe names next to tags": ("v1.2.0", "v1.2.0-2-g2222222", "v1.3.0", "v1.3.0-1-g3a3b3c3"),
@@ -140,9 +140,9 @@ def cleanup(site: Bucket) -> Callable[..., int]:
     return run
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_nothing_is_deleted_until_the_setting_is_made(site, cleanup, world) -> None:
-    folders, _, options, remaining = WORLDS[world]
+@pytest.mark.parametrize("case", MIXED_SITES)
+def test_nothing_is_deleted_until_the_setting_is_made(site, cleanup, case) -> None:
+    folders, _, options, remaining = MIXED_SITES[case]
     deploy(site, folders)
     before = site.content()
     assert cleanup() == 4
@@ -151,9 +151,9 @@ def test_nothing_is_deleted_until_the_setting_is_made(site, cleanup, world) -> N
     assert list_folders(site) == remaining
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_plan_and_doctor_report_the_refusal(site, capsys, world) -> None:
-    folders, code, options, _ = WORLDS[world]
+@pytest.mark.parametrize("case", MIXED_SITES)
+def test_plan_and_doctor_report_the_refusal(site, capsys, case) -> None:
+    folders, code, options, _ = MIXED_SITES[case]
     deploy(site, folders)
     command = ["plan-cleanup", *site.options(), "--keep-count", "2", "--output", "json"]
     assert main(command) == 4
@@ -169,15 +169,15 @@ def test_plan_and_doctor_report_the_refusal(site, capsys, world) -> None:
     assert messages == [plan["refusals"][0]["message"]]
 
 
-@pytest.mark.parametrize("world", QUIET)
-def test_folders_of_one_kind_are_cleaned_up(site, cleanup, world) -> None:
-    deploy(site, QUIET[world])
-    tops = {folder.partition("/")[0] for folder in QUIET[world]}
+@pytest.mark.parametrize("case", UNIFORM_SITES)
+def test_folders_of_one_kind_are_cleaned_up(site, cleanup, case) -> None:
+    deploy(site, UNIFORM_SITES[case])
+    top_folders = {folder.partition("/")[0] for folder in UNIFORM_SITES[case]}
     assert cleanup() == 0
-    assert len(site.folders()) == min(2, len(tops))
+    assert len(site.folders()) == min(2, len(top_folders))
 
 
-def test_protected_release_beside_commits_is_kept(site, cleanup) -> None:
+def test_protected_release_next_to_commits_is_kept(site, cleanup) -> None:
     deploy(site, ("release-1", *FULL))
     assert cleanup() == 4
     assert cleanup("--protect", "release-1") == 0
@@ -185,7 +185,7 @@ def test_protected_release_beside_commits_is_kept(site, cleanup) -> None:
 
 
 @pytest.mark.parametrize("age_from", ["span", "first-object"])
-def test_nested_deployments_are_seen_however_they_are_listed(site, cleanup, age_from) -> None:
+def test_nested_deployments_are_found_with_both_kinds_of_listing(site, cleanup, age_from) -> None:
     deploy(site, (*(f"admin/{name}" for name in FULL), "shop/a", "docs/b", "web/c"))
     before = site.content()
     assert cleanup("--age-from", age_from) == 4

@@ -1,4 +1,4 @@
-"""Pointers as people keep them: each live deployment of a document stays, and any gap refuses."""
+"""Pointers with several names: all of them are kept; a missing or empty name refuses the plan."""
 
 import json
 from contextlib import closing
@@ -46,7 +46,7 @@ def clean_up(site, source):
 
 
 @pytest.mark.parametrize("shape", DOCUMENTS)
-def test_every_deployment_that_an_object_names_stays(site, shape):
+def test_every_deployment_that_an_object_names_is_kept(site, shape):
     text, path = DOCUMENTS[shape]
     site.put("live", body=text.encode())
 

@@ -13,7 +13,7 @@ from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 
 APPS = ("blog", "docs", "shop")
-LEFT = [{0}, {0}, {0}]
+NEWEST_OF_EACH = [{0}, {0}, {0}]
 DELETE = r"\?delete"
 
 
@@ -25,8 +25,8 @@ def apps(site: Bucket) -> Bucket:
 
 
 def run_command(bucket: Bucket, command: str, *options: str, pattern: str = PATTERN) -> int:
-    where = [*bucket.options(), "--prefix", pattern, "--match", MATCH]
-    return main([command, *where, *options])
+    target_options = [*bucket.options(), "--prefix", pattern, "--match", MATCH]
+    return main([command, *target_options, *options])
 
 
 def clean_up(bucket: Bucket, *options: str, pattern: str = PATTERN) -> int:
@@ -39,17 +39,17 @@ def save_plan(bucket: Bucket) -> None:
     assert run_command(bucket, "plan-cleanup", *options) == 0
 
 
-def find_left(bucket: Bucket) -> list[set[int]]:
+def list_remaining(bucket: Bucket) -> list[set[int]]:
     return [list_deployments(bucket, app) for app in APPS]
 
 
-def test_each_app_is_cleaned_up_with_a_journal_of_its_own(apps: Bucket) -> None:
+def test_each_app_is_cleaned_up_with_a_separate_journal(apps: Bucket) -> None:
     assert clean_up(apps) == 0
-    assert find_left(apps) == LEFT
+    assert list_remaining(apps) == NEWEST_OF_EACH
     assert {path.name for path in Path().glob("*.jsonl")} == {f"ci3-{app}.jsonl" for app in APPS}
 
 
-def test_journals_of_folders_that_look_alike_differ(apps: Bucket) -> None:
+def test_journals_of_folders_with_similar_names_differ(apps: Bucket) -> None:
     for app in ("Shop", "shop+1", "shop-1", "shop 1"):
         deploy_app(apps, app)
     assert clean_up(apps) == 0
@@ -70,7 +70,7 @@ def test_saved_plan_is_applied_to_its_targets_and_to_no_later_one(
     options = ["--prefix", pattern] if pattern else []
     saved = ["--plan-file", "plan.json", "--auto-approve"]
     assert main(["cleanup", *apps.options(), *options, *saved]) == 0
-    assert find_left(apps) == LEFT
+    assert list_remaining(apps) == NEWEST_OF_EACH
     assert list_deployments(apps, "wiki") == {0, 1, 2}
     journals = {path.name.rpartition("-")[2] for path in Path().glob("*.jsonl")}
     assert journals == {f"{app}.jsonl" for app in APPS}
@@ -84,12 +84,12 @@ def test_saved_plan_for_other_targets_is_refused(apps: Bucket, pattern: str) -> 
     assert apps.content() == before
 
 
-def test_target_that_vanished_since_the_plan_is_stale_or_skipped(apps: Bucket) -> None:
+def test_target_that_was_deleted_since_the_plan_is_skipped(apps: Bucket) -> None:
     save_plan(apps)
     for key in [key for key in apps.content() if key.startswith("apps/docs/")]:
         apps.remove(key)
     assert clean_up(apps, "--plan-file", "plan.json", "--skip-changed") == 0
-    assert find_left(apps) == [{0}, set(), {0}]
+    assert list_remaining(apps) == [{0}, set(), {0}]
 
 
 def test_saved_plan_of_a_policy_file_with_a_pattern_and_a_plain_target(apps: Bucket) -> None:
@@ -109,7 +109,7 @@ def test_saved_plan_of_a_policy_file_with_a_pattern_and_a_plain_target(apps: Buc
     assert len(json.loads(Path("plan.json").read_text(encoding="utf-8"))["plans"]) == 4
     deploy_app(apps, "wiki")
     assert main(["cleanup", *options, "--plan-file", "plan.json", "--auto-approve"]) == 0
-    assert find_left(apps) == LEFT
+    assert list_remaining(apps) == NEWEST_OF_EACH
     assert not any(key.startswith("site/old/") for key in apps.content())
     assert list_deployments(apps, "wiki") == {0, 1, 2}
     names = {path.name for path in Path().glob("*.jsonl")}
@@ -156,7 +156,7 @@ def test_journal_folder_may_be_written_with_the_pattern(
     plan = ["--plan-file", "plan.json"] if is_saved else []
     journal = f"s3://{apps.name}/{folder}.ci3/journals/"
     assert clean_up(apps, "--journal-file", journal, *plan) == exit_code
-    assert find_left(apps) == (LEFT if exit_code == 0 else [{0, 1, 2}] * 3)
+    assert list_remaining(apps) == (NEWEST_OF_EACH if exit_code == 0 else [{0, 1, 2}] * 3)
     stored = {key.partition(".ci3/")[0] for key in apps.content() if ".ci3/" in key}
     assert len(stored) == (3 if exit_code == 0 else 0)
 
@@ -175,7 +175,7 @@ def test_one_app_is_restored_from_its_journal(apps: Bucket, journal: str) -> Non
         name = f"s3://{apps.name}/{prefix}{run_id}/"
         options = ["--endpoint-url", apps.endpoint_url]
     assert main(["restore", name, *options, "--auto-approve"]) == 0
-    assert find_left(apps) == [{0}, {0, 1, 2}, {0}]
+    assert list_remaining(apps) == [{0}, {0, 1, 2}, {0}]
 
 
 @pytest.mark.parametrize("options", [[], ["--prefix", PATTERN]])
@@ -184,17 +184,17 @@ def test_one_app_is_resumed_with_a_protected_name_of_another(
 ) -> None:
     small_batches(monkeypatch)
     deploy_app(apps, "docs", count=6)
-    stopped_at = r"\?delete"
-    proxy.answer("POST", stopped_at, status=403, body=error("ExpiredToken"), nth=3)
+    pattern = r"\?delete"
+    proxy.answer("POST", pattern, status=403, body=error("ExpiredToken"), nth=3)
     protect = ("--protect", commit("shop", 2))
     assert clean_up(apps, *protect) != 0
     proxy.forget_rules()
-    left = find_left(apps)
-    assert left[0] == {0}
-    assert {0} < left[1] < {0, 1, 2, 3, 4, 5}
-    resumed = ["--resume", "ci3-docs.jsonl", "--auto-approve", "--endpoint-url", proxy.url]
-    assert main(["cleanup", *resumed, *options]) == 0
-    assert find_left(apps) == [{0}, {0}, {0, 1, 2}]
+    remaining = list_remaining(apps)
+    assert remaining[0] == {0}
+    assert {0} < remaining[1] < {0, 1, 2, 3, 4, 5}
+    argv = ["--resume", "ci3-docs.jsonl", "--auto-approve", "--endpoint-url", proxy.url]
+    assert main(["cleanup", *argv, *options]) == 0
+    assert list_remaining(apps) == [{0}, {0}, {0, 1, 2}]
 
 
 def test_resume_refuses_a_name_that_is_in_no_target_any_more(
@@ -207,8 +207,8 @@ def test_resume_refuses_a_name_that_is_in_no_target_any_more(
     proxy.forget_rules()
     apps.remove(f"apps/shop/production/{commit('shop', 2)}/file-00000")
     before = apps.content()
-    resumed = ["--resume", "ci3-docs.jsonl", "--auto-approve", "--endpoint-url", proxy.url]
-    assert main(["cleanup", *resumed]) == 4
+    argv = ["--resume", "ci3-docs.jsonl", "--auto-approve", "--endpoint-url", proxy.url]
+    assert main(["cleanup", *argv]) == 4
     assert apps.content() == before
 
 

@@ -1,4 +1,4 @@
-"""Folders that are named after pull requests, branches, tags and describe names, in a whole run."""
+"""Complete runs on folders named after pull requests, branches, tags and describe names."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,29 +14,29 @@ from tests.support.s3.fault_proxy import FaultProxy
 
 HEAD = "a1b2c3d4" + "0" * 32
 OTHER = "deadbeef" + "0" * 32
-AFTER_THE_READING = "versioning"
-"""What a plan asks last of all."""
+LAST_PLAN_REQUEST = "versioning"
+"""The last request of a plan."""
 
 
 @pytest.fixture
 def github(monkeypatch) -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        monkeypatch.setenv("GITHUB_API_URL", fake.url)
+    with FakeGitHub() as github:
+        monkeypatch.setenv("GITHUB_API_URL", github.url)
         monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
         monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
-        yield fake
+        yield github
 
 
 def deploy(bucket: Bucket, names: Sequence[str]) -> set[str]:
-    """Deploy the names, the first one last."""
+    """Deploy the names; the first is the newest."""
     for days, name in enumerate(names, start=2):
         bucket.deploy(name, days=days)
     return {*names}
 
 
-def clean(bucket: Bucket, source: str, *more: str) -> int:
+def clean(bucket: Bucket, source: str, *options: str) -> int:
     rules = ["--keep-count", "1", "--match", ".*", "--live-from", source]
-    return main(["cleanup", *bucket.options(), *rules, "--auto-approve", *more])
+    return main(["cleanup", *bucket.options(), *rules, "--auto-approve", *options])
 
 
 def open_three(github: FakeGitHub) -> None:
@@ -156,7 +156,9 @@ def test_source_that_no_folder_could_be_named_after_refuses(*, bucket, github, s
 
 
 @pytest.mark.parametrize("source", ["open-pull-requests", "branches"])
-def test_nothing_open_is_an_answer_and_keeps_nothing(bucket, github, source, capsys):
+def test_source_without_open_pull_requests_or_matching_branches_keeps_nothing(
+    bucket, github, source, capsys
+):
     deploy(bucket, ["build-3", "build-2", "build-1"])
     rules = ["--keep-count", "1", "--match", ".*", "--live-from", source]
 
@@ -175,7 +177,7 @@ def test_nothing_open_is_an_answer_and_keeps_nothing(bucket, github, source, cap
             "topic",
             ["pr-9", "topic-2222222", "topic-1111111"],
             {"pr-9", "topic-2222222", "topic-1111111"},
-        ),  # neither stays for sure
+        ),  # neither is certain to remain, so both are kept
     ],
 )
 def test_pull_request_that_is_opened_after_the_plan_is_kept(  # noqa: PLR0917 - a table
@@ -186,7 +188,7 @@ def test_pull_request_that_is_opened_after_the_plan_is_kept(  # noqa: PLR0917 - 
     number, branch = (2, "x") if opened == "pr-2" else (77, "topic")
     proxy.call_before(
         "GET",
-        AFTER_THE_READING,
+        LAST_PLAN_REQUEST,
         lambda: github.content.open_pull_request(number, OTHER, branch=branch),
         nth=1,
     )
@@ -206,7 +208,7 @@ def test_saved_plan_and_explanation_name_the_newest_of_a_branch(
 
     assert main(["plan-cleanup", *options, "--plan-file", "plan.json", "--output", "json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert {each["name"]: each["decision"] for each in plan["deployments"]} == {
+    assert {deployment["name"]: deployment["decision"] for deployment in plan["deployments"]} == {
         "web-9999999": "keep",
         "main-2222222": "keep",
         "main-1111111": "delete",
@@ -237,7 +239,7 @@ def test_newest_build_that_is_deleted_after_the_plan_keeps_the_one_before(bucket
 
 @pytest.fixture
 def comment_event(tmp_path, monkeypatch) -> None:
-    """The command runs in a workflow, for a comment on pull request 7."""
+    """Variables of a workflow run for a comment on pull request 7."""
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"issue": {"number": 7, "pull_request": {}}}))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
