@@ -190,7 +190,7 @@ def run_on_terminal(
             while remaining_seconds:
                 if not select.select([master], [], [], 1)[0]:
                     remaining_seconds -= 1
-                    if has_answered:  # Python handles an earlier signal only after the next
+                    if has_answered:  # a signal right before a read is handled only with the next
                         before_answer(process.pid)
                     continue
                 try:
@@ -211,15 +211,15 @@ def run_on_terminal(
 
 
 def test_yes_at_the_terminal_deletes(live: Bucket) -> None:
-    code, shown = run_on_terminal("cleanup", *live.options(), *KEEP_2, answer=b"y\n")
-    assert (code, live.folders()) == (0, {"web-0", "web-1"}), shown
+    code, screen = run_on_terminal("cleanup", *live.options(), *KEEP_2, answer=b"y\n")
+    assert (code, live.folders()) == (0, {"web-0", "web-1"}), screen
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "enter", "end of file"])
 def test_anything_but_yes_deletes_nothing(live: Bucket, proxy: FaultProxy, answer: bytes) -> None:
-    code, shown = run_on_terminal("cleanup", *live.options(), *KEEP_2, answer=answer)
-    assert code == 4, shown
-    assert "[y/N]" in shown
+    code, screen = run_on_terminal("cleanup", *live.options(), *KEEP_2, answer=answer)
+    assert code == 4, screen
+    assert "[y/N]" in screen
     assert proxy.deletions == []
 
 
@@ -240,31 +240,39 @@ class Terminal(io.StringIO):
 
 
 def test_interrupt_at_the_question_deletes_nothing(live: Bucket, proxy: FaultProxy) -> None:
-    code, shown = run_on_terminal(
+    code, screen = run_on_terminal(
         "cleanup",
         *live.options(),
         *KEEP_2,
         answer=b"",
         before_answer=lambda process_id: os.kill(process_id, signal.SIGTERM),
     )
-    assert code == 130, shown
-    assert "[y/N]" in shown
+    assert code == 130, screen
+    assert "[y/N]" in screen
     assert proxy.deletions == []
 
 
 def test_deployment_that_changes_before_the_answer_is_kept(live: Bucket) -> None:
-    code, shown = run_on_terminal(
+    code, screen = run_on_terminal(
         "cleanup",
         *live.options(),
         *KEEP_2,
         answer=b"y\n",
         before_answer=lambda _: live.put("web-2/file-00001", days=2, body=b"new"),
     )
-    assert code == 3, shown
+    assert code == 3, screen
     assert live.folders() == {"web-0", "web-1", "web-2"}
 
 
 # Hostile names.
+
+
+def assert_escaped(text: str) -> None:
+    """Check that a text has no workflow commands and no control characters."""
+    for line in text.splitlines():
+        assert not line.lstrip().startswith("::"), line
+        assert "##[" not in line
+        assert not set(line) & {"\x1b", "\x07", "\u202e"}
 
 
 @pytest.fixture
@@ -282,10 +290,7 @@ def test_hostile_names_are_escaped(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert main([command, *hostile_bucket.options(), "--output", output]) == 0
     captured = capsys.readouterr()
-    for line in (captured.out + captured.err).splitlines():
-        assert not line.lstrip().startswith("::"), line
-        assert "##[" not in line
-        assert not set(line) & {"\x1b", "\x07", "\u202e"}
+    assert_escaped(captured.out + captured.err)
 
 
 @pytest.mark.parametrize("output", ["table", "json", "markdown"])
@@ -296,19 +301,16 @@ def test_hostile_keys_are_escaped(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert main(["list-objects", name, *hostile_bucket.options(), "--output", output]) == 0
     captured = capsys.readouterr()
-    for line in (captured.out + captured.err).splitlines():
-        assert not line.lstrip().startswith("::"), line
-        assert "##[" not in line
-        assert not set(line) & {"\x1b", "\x07", "\u202e"}
+    assert_escaped(captured.out + captured.err)
 
 
 def test_hostile_names_send_no_control_codes_to_a_terminal(hostile_bucket: Bucket) -> None:
-    code, shown = run_on_terminal("plan-cleanup", *hostile_bucket.options(), answer=b"")
+    code, screen = run_on_terminal("plan-cleanup", *hostile_bucket.options(), answer=b"")
     assert code == 0
-    assert "owned" in shown
-    assert "\x1b]0;" not in shown
-    assert "\x1b[2Jclear" not in shown
-    assert "[bold]" in shown
+    assert "owned" in screen
+    assert "\x1b]0;" not in screen
+    assert "\x1b[2Jclear" not in screen
+    assert "[bold]" in screen
 
 
 # Help and the demo.

@@ -57,8 +57,8 @@ def test_bucket_without_versions_is_told_that_the_setting_changes_nothing(
 
 
 def test_yes_and_the_number_at_the_terminal_delete_all_versions(live: Bucket) -> None:
-    code, shown = run_on_terminal("cleanup", *live.options(), *FINAL, answer=b"y\n2\n")
-    assert (code, list_versions_of_deleted(live)) == (0, []), shown
+    code, screen = run_on_terminal("cleanup", *live.options(), *FINAL, answer=b"y\n2\n")
+    assert (code, list_versions_of_deleted(live)) == (0, []), screen
 
 
 def test_questions_name_deployments_objects_and_versions(
@@ -80,9 +80,9 @@ def test_questions_name_deployments_objects_and_versions(
 def test_nothing_is_deleted_without_both_answers(
     live: Bucket, proxy: FaultProxy, answer: bytes
 ) -> None:
-    code, shown = run_on_terminal("cleanup", *live.options(), *FINAL, answer=answer)
-    assert code == 4, shown
-    assert "[y/N]" in shown
+    code, screen = run_on_terminal("cleanup", *live.options(), *FINAL, answer=answer)
+    assert code == 4, screen
+    assert "[y/N]" in screen
     assert proxy.deletions == []
 
 

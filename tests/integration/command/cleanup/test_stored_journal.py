@@ -38,7 +38,7 @@ def read_journals(bucket: Bucket) -> dict[str, list[dict]]:
 
 
 def list_batches(proxy: FaultProxy) -> list[Request]:
-    """Return the batch requests, without probes, which use other methods."""
+    """Return the batch requests, without the PUT requests of the journal."""
     return [request for request in proxy.deletions if request.method == "POST"]
 
 
@@ -61,6 +61,11 @@ def crash_cleanup(bucket: Bucket, proxy: FaultProxy, batch_number: int) -> str:
     ((run_id, records),) = read_journals(bucket).items()
     assert records[-1]["record"] == "intent"
     return f"s3://{bucket.name}/{FOLDER}{run_id}/"
+
+
+def resume(bucket: Bucket, journal: str) -> int:
+    access = ["--endpoint-url", bucket.endpoint_url]
+    return main(["cleanup", "--resume", journal, *access, "--auto-approve"])
 
 
 def test_intent_is_in_the_bucket_before_its_request_goes_out(
@@ -111,15 +116,15 @@ def test_killed_run_is_resumed_from_its_stored_journal(
 ) -> None:
     small_batches(monkeypatch)
     address = crash_cleanup(live, proxy, batch_number)
-    access = ["--endpoint-url", live.endpoint_url]
 
-    assert main(["cleanup", "--resume", address, *access, "--auto-approve"]) == 0
+    assert resume(live, address) == 0
 
     assert live.folders() == {"new", ".ci3"}
     (records,) = read_journals(live).values()
     assert records[-1] == {"record": "end", "stopped": ""}
     numbers = [record["batch"] for record in records if record["record"] == "intent"]
     assert numbers == sorted(set(numbers))
+    access = ["--endpoint-url", live.endpoint_url]
     assert main(["restore", address, *access, "--auto-approve"]) == 0
     assert live.folders() == {"new", "old-1", "old-2", ".ci3"}
 
@@ -134,8 +139,7 @@ def test_part_written_by_another_run_stops_this_run_before_it_deletes(
     next_part = f"{last.rpartition('/')[0]}/{int(last[-14:-6]) + 1:08}.jsonl"
     proxy.call_before("PUT", ".", lambda: live.put(next_part, body=b"other run\n"), nth=1)
 
-    access = ["--endpoint-url", live.endpoint_url]
-    assert main(["cleanup", "--resume", address, *access, "--auto-approve"]) == 6
+    assert resume(live, address) == 6
 
     assert list_batches(proxy) == []
     assert live.content()[next_part][0] == b"other run\n"
@@ -261,11 +265,6 @@ def test_what_is_no_part_among_the_parts_is_refused(
     live.put(f"{FOLDER}{run_id}/{name}")
     assert main(["restore", "--run-id", run_id, *live.options(), "--auto-approve"]) == 2
     assert_screen(capsys.readouterr().err)
-
-
-def resume(bucket: Bucket, journal: str) -> int:
-    access = ["--endpoint-url", bucket.endpoint_url]
-    return main(["cleanup", "--resume", journal, *access, "--auto-approve"])
 
 
 def test_new_run_checks_once_that_no_other_run_can_write_its_journal(

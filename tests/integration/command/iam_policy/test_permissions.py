@@ -22,7 +22,7 @@ KEEP_2 = ["--keep-count", "2", "--match", ".*"]
 
 
 @dataclass(kw_only=True)
-class World:
+class PolicyTester:
     """A bucket in memory behind an IAM proxy, and commands under a policy."""
 
     capsys: pytest.CaptureFixture[str]
@@ -70,85 +70,89 @@ class World:
 
 
 @pytest.fixture
-def world(capsys) -> Iterator[World]:
-    world = World(capsys=capsys)
+def tester(capsys) -> Iterator[PolicyTester]:
+    tester = PolicyTester(capsys=capsys)
 
     def handle(request: Request):
-        return world.iam.handle(request)
+        return tester.iam.handle(request)
 
-    world.iam.ignores_probes = False
+    tester.iam.ignores_probes = False
     with intercept_requests(handle):
-        yield world
+        yield tester
 
 
-def list_options(world: World) -> list[str]:
-    return [*world.site.options(), "--prefix", "app"]
+def list_options(tester: PolicyTester) -> list[str]:
+    return [*tester.site.options(), "--prefix", "app"]
 
 
-def plan(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
-    world.fill_bucket(is_versioned=True)
+def plan(tester: PolicyTester, policy: Mapping, settings: list[str]) -> Iterator[object]:
+    tester.fill_bucket(is_versioned=True)
     if "--inventory" in settings:
-        report_of(world.site).deliver(world.site)
-    code, out = world.ci3(
-        "plan-cleanup", *list_options(world), *KEEP_2, *settings, "--output", "json", policy=policy
+        report_of(tester.site).deliver(tester.site)
+    code, out = tester.ci3(
+        "plan-cleanup", *list_options(tester), *KEEP_2, *settings, "--output", "json", policy=policy
     )
     output = json.loads(out) if out else {}
     yield code, [output.get(name) for name in ("target", "refusals", "warnings", "totals")]
 
 
 def apply(
-    world: World, policy: Mapping, settings: list[str], *, is_versioned: bool = True
+    tester: PolicyTester, policy: Mapping, settings: list[str], *, is_versioned: bool = True
 ) -> Iterator[object]:
-    world.fill_bucket(is_versioned=is_versioned)
-    yield from apply_to_bucket(world, policy, settings)
+    tester.fill_bucket(is_versioned=is_versioned)
+    yield from apply_to_bucket(tester, policy, settings)
 
 
-def apply_to_bucket(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
+def apply_to_bucket(tester: PolicyTester, policy: Mapping, settings: list[str]) -> Iterator[object]:
     """Apply; yield exit code, output, what remains, and the number of versions in the journal."""
-    code, out = world.ci3(
-        "cleanup", *list_options(world), *KEEP_2, *settings, "--auto-approve", policy=policy
+    code, out = tester.ci3(
+        "cleanup", *list_options(tester), *KEEP_2, *settings, "--auto-approve", policy=policy
     )
     lines = re.sub(r"\d+-\d+-\d+ [\d:]+|\d{8}T\d{6}Z-\w+", "", out).splitlines()
-    version_counts = [len(re.findall(r'"v\d{8}"', text)) for text in world.read_journals().values()]
-    yield code, lines, world.read_bucket(), sum(version_counts)
+    version_counts = [
+        len(re.findall(r'"v\d{8}"', text)) for text in tester.read_journals().values()
+    ]
+    yield code, lines, tester.read_bucket(), sum(version_counts)
 
 
-def apply_on_both(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
+def apply_on_both(tester: PolicyTester, policy: Mapping, settings: list[str]) -> Iterator[object]:
     """Apply to a versioned bucket and to one without versions."""
     for is_versioned in (True, False):
-        yield from apply(world, policy, settings, is_versioned=is_versioned)
+        yield from apply(tester, policy, settings, is_versioned=is_versioned)
 
 
-def lifecycle(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
+def lifecycle(tester: PolicyTester, policy: Mapping, settings: list[str]) -> Iterator[object]:
     """Write lifecycle rules, delete deployments that are too young for them, and remove a rule."""
-    world.fill_bucket(is_versioned=True)
+    tester.fill_bucket(is_versioned=True)
     for days in (3, 2, 1):
-        world.site.deploy(f"app/young-{days}", days=days)
+        tester.site.deploy(f"app/young-{days}", days=days)
     settings = [*settings, "--engine", "lifecycle"]
-    yield from apply_to_bucket(world, policy, settings)
-    yield len(rule_ids(world.site.lifecycle))
-    world.site.deploy("app/site-0", days=0.5)
-    yield from apply_to_bucket(world, policy, settings)
-    yield len(rule_ids(world.site.lifecycle))
+    yield from apply_to_bucket(tester, policy, settings)
+    yield len(rule_ids(tester.site.lifecycle))
+    tester.site.deploy("app/site-0", days=0.5)
+    yield from apply_to_bucket(tester, policy, settings)
+    yield len(rule_ids(tester.site.lifecycle))
 
 
-def restore(world: World, policy: Mapping, settings: list[str]) -> Iterator[object]:
+def restore(tester: PolicyTester, policy: Mapping, settings: list[str]) -> Iterator[object]:
     """Restore, also with delete markers that are called `null` as versioning was suspended."""
     for is_suspended in (False, True):
-        if is_suspended not in world.applied:
-            world.fill_bucket(is_versioned=True)
+        if is_suspended not in tester.applied:
+            tester.fill_bucket(is_versioned=True)
             if is_suspended:
-                world.site.suspend_versioning()
-            [_] = apply_to_bucket(world, ALLOW_ALL, settings)
-            world.site.enable_versioning()
-            world.applied[is_suspended] = world.site.save_bucket()
-        world.site.restore_bucket(world.applied[is_suspended])
-        folder = next(iter(world.read_journals())).rpartition("/")[0]
-        argv = ["--endpoint-url", world.site.endpoint_url, "--auto-approve", "--output", "json"]
-        code, out = world.ci3("restore", f"s3://{world.site.name}/{folder}/", *argv, policy=policy)
+                tester.site.suspend_versioning()
+            [_] = apply_to_bucket(tester, ALLOW_ALL, settings)
+            tester.site.enable_versioning()
+            tester.applied[is_suspended] = tester.site.save_bucket()
+        tester.site.restore_bucket(tester.applied[is_suspended])
+        folder = next(iter(tester.read_journals())).rpartition("/")[0]
+        argv = ["--endpoint-url", tester.site.endpoint_url, "--auto-approve", "--output", "json"]
+        code, out = tester.ci3(
+            "restore", f"s3://{tester.site.name}/{folder}/", *argv, policy=policy
+        )
         result = json.loads(out) if out else {}
         problems = len(result.get("notes", ())), bool(result.get("record-problem"))
-        yield code, problems, world.read_bucket()
+        yield code, problems, tester.read_bucket()
 
 
 POINTER = ["--live-from", "object:live.txt"]
@@ -165,9 +169,9 @@ CASES: dict[str, tuple[str, Callable, list[str]]] = {
 }
 
 
-def print_policy(world: World, purpose: str, *settings: str) -> dict:
-    target = ["--bucket-name", world.site.name, "--prefix", "app"]
-    code, out = world.ci3("iam-policy", purpose, *target, *settings)
+def print_policy(tester: PolicyTester, purpose: str, *settings: str) -> dict:
+    target = ["--bucket-name", tester.site.name, "--prefix", "app"]
+    code, out = tester.ci3("iam-policy", purpose, *target, *settings)
     assert code == ExitCode.DONE
     return json.loads(out)
 
@@ -181,51 +185,55 @@ def omit_each_action(policy: Mapping) -> Iterator[tuple[str, dict]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_printed_policy_is_sufficient_and_each_action_is_necessary(world: World, name: str):
+def test_printed_policy_is_sufficient_and_each_action_is_necessary(tester: PolicyTester, name: str):
     purpose, run_commands, settings = CASES[name]
-    policy = print_policy(world, purpose, *settings)
-    expected = [*run_commands(world, ALLOW_ALL, settings)]
+    policy = print_policy(tester, purpose, *settings)
+    expected = [*run_commands(tester, ALLOW_ALL, settings)]
     assert all(outcome[0] == ExitCode.DONE for outcome in expected if isinstance(outcome, tuple))
-    assert [*run_commands(world, policy, settings)] == expected
-    assert world.iam.denied == []
+    assert [*run_commands(tester, policy, settings)] == expected
+    assert tester.iam.denied == []
     unnecessary = [
         action
         for action, reduced_policy in omit_each_action(policy)
         if all(
             outcome == expected_outcome
             for outcome, expected_outcome in zip(
-                run_commands(world, reduced_policy, settings), expected, strict=True
+                run_commands(tester, reduced_policy, settings), expected, strict=True
             )
         )
     ]
     assert unnecessary == []
 
 
-def test_policy_that_insists_on_conditions_allows_only_conditional_deletes(world: World) -> None:
-    policy = print_policy(world, "apply", "--insist-on-conditions")
-    [(code, _, (_, keys, _), _)] = apply(world, policy, [])
+def test_policy_that_insists_on_conditions_allows_only_conditional_deletes(
+    tester: PolicyTester,
+) -> None:
+    policy = print_policy(tester, "apply", "--insist-on-conditions")
+    [(code, _, (_, keys, _), _)] = apply(tester, policy, [])
     assert code == ExitCode.DONE
     assert not any("site-0" in key for key in keys)
     key = "arn:aws:s3:::site/app/site-3/x"
     assert not is_allowed(policy, RequiredPermission(action="s3:DeleteObject", resource=key))
     assert is_allowed(
-        print_policy(world, "apply"), RequiredPermission(action="s3:DeleteObject", resource=key)
+        print_policy(tester, "apply"), RequiredPermission(action="s3:DeleteObject", resource=key)
     )
 
 
-def test_policy_that_insists_on_conditions_denies_a_batch_without_them(world: World) -> None:
-    world.site.set_conditional_deletes(yes=False)
+def test_policy_that_insists_on_conditions_denies_a_batch_without_them(
+    tester: PolicyTester,
+) -> None:
+    tester.site.set_conditional_deletes(yes=False)
     [(code, _, (_, keys, _), _)] = apply(
-        world, print_policy(world, "apply", "--insist-on-conditions"), []
+        tester, print_policy(tester, "apply", "--insist-on-conditions"), []
     )
     assert code == ExitCode.PARTIAL
     assert {key for key in keys if "site-0" in key}
 
 
-def test_deletion_of_protected_deployments_and_journals_is_denied(world: World):
+def test_deletion_of_protected_deployments_and_journals_is_denied(tester: PolicyTester):
     """The policy denies them even if the workflow no longer sets `protect`."""
-    policy = print_policy(world, "apply", "--protect", "site-[0x]", "--delete-versions")
-    [(code, _, (_, keys, _), _)] = apply(world, policy, [])
+    policy = print_policy(tester, "apply", "--protect", "site-[0x]", "--delete-versions")
+    [(code, _, (_, keys, _), _)] = apply(tester, policy, [])
     assert code == ExitCode.PARTIAL
     assert {key.split("/")[1] for key in keys if key.startswith("app/site")} == {
         "site-0", "site-1", "site-2", "site-3"}  # fmt: skip
@@ -235,9 +243,9 @@ def test_deletion_of_protected_deployments_and_journals_is_denied(world: World):
             assert not is_allowed(policy, permission), permission
 
 
-def test_printed_policy_denies_listing_other_prefixes(world: World) -> None:
-    policy = print_policy(world, "plan")
-    code, _ = world.ci3("list-deployments", *world.site.options(), "--prefix", "other",
+def test_printed_policy_denies_listing_other_prefixes(tester: PolicyTester) -> None:
+    policy = print_policy(tester, "plan")
+    code, _ = tester.ci3("list-deployments", *tester.site.options(), "--prefix", "other",
                         policy=policy)  # fmt: skip
     assert code == ExitCode.ACCESS
-    assert world.iam.denied[0].action == "s3:ListBucket"
+    assert tester.iam.denied[0].action == "s3:ListBucket"
