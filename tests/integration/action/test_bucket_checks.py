@@ -83,7 +83,7 @@ def test_copied_bucket_is_cleaned_in_the_order_of_names_as_suggested(act, bucket
         (sorted(BUILDS), {"keep_daily": "1"}),
     ],
 )
-def test_order_by_name_is_not_suggested_where_it_is_refused(act, bucket, names, inputs):
+def test_order_by_name_is_not_suggested_if_it_is_refused(act, bucket, names, inputs):
     upload(bucket, names)
 
     (error,) = act(mode="apply", keep_count="2", **inputs).annotations("error")

@@ -47,7 +47,9 @@ def list_commit_folders(bucket):
 
 @pytest.mark.parametrize("can_read_runs", [True, False], ids=["actions: read", "no permission"])
 @pytest.mark.parametrize("states", ROLLBACK_STATES.values(), ids=ROLLBACK_STATES)
-def test_what_the_records_of_cleanups_hide_is_kept(act, bucket, github, states, *, can_read_runs):
+def test_deployment_that_records_of_cleanups_hide_is_kept(
+    act, bucket, github, states, *, can_read_runs
+):
     github.content.can_read_runs = can_read_runs
     record_history(github.content, states)
 
@@ -116,7 +118,7 @@ def test_hidden_deployment_that_does_not_exist_neither_warns_nor_replaces_the_li
     assert bucket.content() == before
 
 
-def test_last_reading_finds_hidden_deployments_without_more_requests_for_runs(act, bucket, github):
+def test_recheck_finds_hidden_deployments_without_more_requests_for_runs(act, bucket, github):
     record_history(github.content, ["success"])
 
     clean(act)

@@ -107,7 +107,9 @@ def test_failure_to_read_pull_requests_keeps_only_the_previews(bucket, github, c
     assert deleted == {"site-1", "site-2"}
 
 
-def test_preview_that_could_not_be_read_takes_no_place(bucket, github, close, clean):
+def test_preview_whose_pull_request_is_unreadable_does_not_count_for_keep_count(
+    bucket, github, close, clean
+):
     close(12)
     for number in (1, 2, 3):
         bucket.deploy(f"app/rel-{number}", days=40 - number)
@@ -184,7 +186,7 @@ def test_last_production_deployment_is_kept_if_previews_are_newer(bucket, close,
         pytest.param({"max_delete": "0"}, {}, id="limit"),
     ],
 )
-def test_pins_and_limits_hold(bucket, close, clean, inputs, environ):
+def test_pins_and_limits_apply_to_expired_previews(bucket, close, clean, inputs, environ):
     close(12)
     bucket.deploy("pr-12", days=20)
     bucket.put("live.txt", body=b"pr-12")

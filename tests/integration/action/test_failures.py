@@ -42,7 +42,7 @@ def test_refused_plan_deletes_nothing_and_is_shown_with_its_reason(
     assert not list(Path().glob("*.jsonl"))
 
 
-def test_fork_whose_token_cannot_comment_is_told_in_a_notice_alone(act, bucket, assert_screen):
+def test_fork_whose_token_cannot_comment_has_only_a_notice(act, bucket, assert_screen):
     with FakeGitHub(may_write=False) as github:
         run = act(api_url=github.url, keep_count="4")
 

@@ -167,7 +167,7 @@ def test_restore_updates_an_open_issue(run_scheduled, bucket, github):
     assert headline(find_issue(github).body) == headline(run.summary)
 
 
-def test_two_buckets_or_prefixes_have_an_issue_each(run_scheduled, bucket, github):
+def test_each_bucket_and_prefix_has_a_separate_issue(run_scheduled, bucket, github):
     for number in range(3):
         bucket.deploy(f"app/site-{number}", days=9 - number)
     for keep_count in ("1", "2"):

@@ -42,7 +42,7 @@ def test_summary_comment_and_outputs_report_that_s3_deletes_later(act, bucket, g
     assert len(bucket.keys()) == 6 * 3 + 1
 
 
-def test_plan_only_tells_of_rules_that_are_to_go_and_apply_takes_them_away(
+def test_plan_reports_rules_to_remove_and_apply_removes_them(
     act, bucket, github, assert_screen
 ) -> None:
     act(**BY_S3)
@@ -64,7 +64,7 @@ def test_plan_only_tells_of_rules_that_are_to_go_and_apply_takes_them_away(
     assert rule["ID"].startswith("ci3/site-2/")
 
 
-def test_error_of_an_apply_names_the_rules_that_were_taken_away(
+def test_error_of_an_apply_names_the_rules_that_were_removed(
     act, bucket, proxy, assert_screen
 ) -> None:
     bucket.put("current", body=b"site-5")
@@ -80,7 +80,7 @@ def test_error_of_an_apply_names_the_rules_that_were_taken_away(
     assert_screen("\n".join(run.annotations("error")), "annotations")
 
 
-def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(
+def test_rule_of_a_deployment_that_goes_live_during_the_run_is_removed(
     act, bucket, proxy, assert_screen
 ) -> None:
     bucket.put("current", body=b"site-5")
@@ -99,7 +99,7 @@ def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(
     assert rule["ID"].startswith("ci3/site-2/")
 
 
-def test_restore_takes_the_rules_away(act, bucket, assert_screen) -> None:
+def test_restore_removes_the_rules(act, bucket, assert_screen) -> None:
     journal = act(**BY_S3).outputs["journal-file"]
     run = act(mode="restore", journal_file=journal)
     assert run.exit_code == 0
@@ -107,9 +107,7 @@ def test_restore_takes_the_rules_away(act, bucket, assert_screen) -> None:
     assert bucket.proxy.find_requests("DELETE", r"\?lifecycle")
 
 
-def test_rules_that_went_wrong_fail_the_step_and_are_told(
-    act, bucket, proxy, assert_screen
-) -> None:
+def test_rejected_rules_fail_the_step_and_are_reported(act, bucket, proxy, assert_screen) -> None:
     proxy.answer("PUT", r"\?lifecycle", status=403)
     run = act(**BY_S3)
     assert run.exit_code == 3

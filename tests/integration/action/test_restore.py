@@ -56,7 +56,7 @@ def test_restore_of_a_bucket_without_versions_is_refused_with_the_reason(act, bu
     ],
     ids=" ".join,
 )
-def test_restore_that_is_asked_for_wrongly_changes_nothing(
+def test_restore_with_wrong_inputs_changes_nothing(
     act, bucket, applied_journal, inputs, assert_screen
 ):
     folders_before = bucket.folders()

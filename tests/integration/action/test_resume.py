@@ -17,7 +17,7 @@ def crashed_journal(bucket, proxy, monkeypatch):
     return "j.jsonl"
 
 
-def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(
+def test_step_resumes_the_run_of_a_journal_and_reports_it(
     act, bucket, crashed_journal, github, assert_screen
 ):
     run = act(mode="apply", resume=crashed_journal)
@@ -35,7 +35,9 @@ def test_step_goes_on_with_the_run_of_a_journal_and_reports_it(
     assert "`j.jsonl`" in run.summary
 
 
-def test_step_with_nothing_left_says_so_and_passes(act, bucket, crashed_journal, assert_screen):
+def test_second_resume_reports_nothing_to_delete_and_succeeds(
+    act, bucket, crashed_journal, assert_screen
+):
     act(mode="apply", resume=crashed_journal)
     second_run = act(mode="apply", resume=crashed_journal)
     assert (second_run.exit_code, second_run.outputs["outcome"]) == (0, "nothing-to-delete")
@@ -52,7 +54,7 @@ def test_step_with_nothing_left_says_so_and_passes(act, bucket, crashed_journal,
     ],
     ids=" ".join,
 )
-def test_what_can_not_be_gone_on_with_deletes_nothing(
+def test_resume_with_wrong_inputs_deletes_nothing(
     act, bucket, crashed_journal, inputs, assert_screen
 ):
     before = bucket.keys()

@@ -139,9 +139,7 @@ def test_rejected_credentials_stop_the_run_and_a_second_run_completes_it(
     assert bucket.folders() == ALL - {"site-1", "site-2"}
 
 
-def test_job_without_the_permission_is_told_it_and_nothing_is_asked(
-    as_role, bucket, proxy, assert_screen
-):
+def test_job_without_the_permission_fails_before_any_request(as_role, bucket, proxy, assert_screen):
     run = as_role(tokens={}, keep_count="4", mode="apply")
 
     assert (run.exit_code, run.outputs) == (2, {"outcome": "failed"})
@@ -151,7 +149,7 @@ def test_job_without_the_permission_is_told_it_and_nothing_is_asked(
     assert bucket.folders() == ALL
 
 
-def test_role_that_may_not_be_assumed_is_one_error_with_what_to_trust(
+def test_role_that_may_not_be_assumed_is_one_error_with_the_subject_to_trust(
     as_role, bucket, proxy, assert_screen
 ):
     denied = (
@@ -179,7 +177,7 @@ def test_text_that_is_not_the_arn_of_a_role_is_refused(act, role):
     assert role in run.annotations("error")[0]
 
 
-def test_policy_file_may_not_say_as_whom_to_act(as_role, proxy, assert_screen):
+def test_policy_file_may_not_set_the_role(as_role, proxy, assert_screen):
     Path("policy.yml").write_text(f"role-to-assume: {ROLE}\n")
     run = as_role(policy_file="policy.yml")
 

@@ -13,9 +13,7 @@ def planned(act):
     return act(keep_count="4", plan_file="plan.json")
 
 
-def test_plan_that_is_saved_says_how_exactly_this_one_is_applied(
-    act, planned, github, assert_screen
-):
+def test_report_shows_how_to_apply_the_saved_plan(act, planned, github, assert_screen):
     how_to_apply = planned.summary.split("\n\n")[-2]
     assert_screen(how_to_apply)
     assert how_to_apply in comment_of(github)
@@ -31,7 +29,7 @@ def test_plan_of_one_step_is_applied_by_the_next(act, bucket, planned, github):
     assert headline(comment_of(github)) == headline(run.summary)
 
 
-def test_stale_plan_deletes_nothing_and_says_of_each_what_changed(
+def test_stale_plan_deletes_nothing_and_shows_each_change(
     act, bucket, planned, github, assert_screen
 ):
     bucket.put("site-2/more", days=41)
@@ -51,7 +49,9 @@ def test_stale_plan_deletes_nothing_and_says_of_each_what_changed(
     assert not list(Path().glob("*.jsonl"))
 
 
-def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(act, bucket, planned, github):
+def test_unchanged_deployments_are_deleted_if_changed_ones_are_skipped(
+    act, bucket, planned, github
+):
     bucket.put("site-2/more", days=41)
 
     run = act(mode="apply", plan_file="plan.json", skip_changed="true")

@@ -63,7 +63,7 @@ def start(bucket, proxy, github, tmp_path):
 
 
 @pytest.mark.parametrize("first_signal", [signal.SIGINT, signal.SIGTERM])
-def test_signals_while_a_deletion_is_out_end_in_a_true_report(
+def test_signals_during_a_deletion_end_in_a_correct_report(
     bucket, github, start, first_signal, assert_screen
 ):
     step, process, may_continue = start(
@@ -111,7 +111,7 @@ def test_signals_before_the_first_deletion_of_an_apply_delete_nothing(
     assert_screen(without_tables(step.summary))
 
 
-def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_it_is(
+def test_signal_while_the_comment_is_written_does_not_change_the_report_of_a_deletion(
     bucket, github, start, assert_screen
 ):
     stalled = github.stall_next("GET", "comments")
@@ -130,7 +130,7 @@ def test_signal_while_the_comment_is_written_leaves_the_report_of_a_deletion_as_
     assert_screen(warning)
 
 
-def test_signal_while_planning_says_that_nothing_was_deleted(bucket, start, assert_screen):
+def test_signal_while_planning_reports_that_nothing_was_deleted(bucket, start, assert_screen):
     step, process, may_continue = start("GET", "delimiter", mode="apply")
     process.send_signal(signal.SIGTERM)
     may_continue.set()

@@ -157,7 +157,7 @@ def test_yes_from_a_pipe_is_not_an_approval(live: Bucket, proxy: FaultProxy) -> 
     ("redirection", "code"),
     [(">&-", 2), ("<&-", 4), ("2>&-", 4)],
 )
-def test_closed_stream_is_no_bug(
+def test_closed_stream_is_not_reported_as_a_bug(
     live: Bucket, proxy: FaultProxy, redirection, code, assert_screen
 ) -> None:
     argv = [sys.executable, "-m", "ci3", "cleanup", *live.options(), *KEEP_2]

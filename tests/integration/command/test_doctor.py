@@ -91,7 +91,7 @@ def test_probe_requests_only_keys_that_do_not_exist_and_changes_nothing(
     assert (site.content(), site.versions()) == (before, versions)
 
 
-def test_probe_that_leaves_a_marker_on_a_careless_s3_takes_it_away(
+def test_probe_removes_the_marker_that_an_s3_without_conditions_creates(
     site: Bucket, proxy: FaultProxy, examine, assert_screen
 ) -> None:
     """moto ignores conditions in batches and creates a marker in a versioned bucket."""
@@ -142,7 +142,7 @@ def test_missing_permissions_of_an_apply_are_reported(
     assert (code, findings["delete"]["level"]) == (ExitCode.ACCESS, "problem")
 
 
-def test_who_may_do_everything_may_delete(
+def test_policy_that_allows_everything_allows_deletion(
     moto_site: MotoBucket, examine, monkeypatch, assert_screen
 ) -> None:
     use_policy(monkeypatch, allow_actions("s3:*"), moto_site.endpoint_url)
@@ -214,7 +214,7 @@ def test_bucket_in_another_region_is_reported(proxy: FaultProxy, examine) -> Non
     assert "eu-west-3" in findings["region"]["advice"]
 
 
-def test_keys_for_another_s3_are_not_shown_to_aws(
+def test_credentials_of_another_s3_are_not_sent_to_aws(
     site: Bucket, examine, monkeypatch, assert_screen
 ) -> None:
     """STS is requested only if an STS endpoint other than that of AWS is set."""

@@ -69,7 +69,7 @@ def list_deployments(site: Bucket, capsys) -> str:
 @pytest.mark.parametrize(
     ("status", "code", "message"), [pytest.param(*row, id=name) for name, row in ANSWERS.items()]
 )
-def test_answer_to_a_listing_has_a_hint_that_can_work(
+def test_failed_listing_has_a_hint_for_its_cause(
     *, site: Bucket, proxy: FaultProxy, capsys, status, code, message, assert_screen
 ) -> None:
     proxy.answer("GET", "list-type=2", error(code, message), status=status)
@@ -77,7 +77,7 @@ def test_answer_to_a_listing_has_a_hint_that_can_work(
     assert_screen(list_deployments(site, capsys))
 
 
-def test_missing_pointer_is_not_taken_for_a_bucket_in_the_endpoint(
+def test_missing_pointer_has_no_hint_about_a_bucket_in_the_endpoint(
     site: Bucket, capsys, assert_screen
 ) -> None:
     site.deploy("new", days=1)

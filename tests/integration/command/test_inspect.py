@@ -24,7 +24,7 @@ def run(site: Bucket, *argv: str) -> int:
     return main([*argv, *site.options()])
 
 
-def test_explanation_names_every_rule_and_pin_and_when_it_would_go(site, capsys, assert_screen):
+def test_explanation_shows_each_rule_and_pin_and_when_it_is_deleted(site, capsys, assert_screen):
     rules = ["--keep-count", "2", "--keep-within", "30d", "--protect", "x*", "--match", "d."]
     assert run(site, "explain", "d2", *rules, "--output", "json") == 0
 
@@ -44,13 +44,13 @@ def test_explanation_of_a_deployment_to_delete_names_its_successor(
     assert_screen(capsys.readouterr().out)
 
 
-def test_folder_that_is_no_deployment_is_told_to_be_none(site, capsys, assert_screen):
+def test_folder_that_is_no_deployment_cannot_be_explained(site, capsys, assert_screen):
     assert run(site, "explain", "x9", "--match", "d.") == 2
     assert_screen(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("name", ["d7", "", "/", "X0", "d0/index.html"])
-def test_name_of_no_deployment_is_an_error_that_says_so(site, capsys, assert_screen, name):
+def test_unknown_deployment_name_is_an_error(site, capsys, assert_screen, name):
     assert run(site, "explain", name, "--match", "d.") == 2
 
     captured = capsys.readouterr()
@@ -120,7 +120,7 @@ def test_policy_file_with_targets_is_compared_by_the_matching_target(site, capsy
     ["targets:\n  - bucket: elsewhere\n", "keep-cuont: 1\n", "- keep-count: 1\n"],
     ids=["no such target", "unknown key", "list"],
 )
-def test_policy_to_compare_with_that_is_of_no_use_is_an_error(site, capsys, assert_screen, text):
+def test_unusable_policy_to_compare_with_is_an_error(site, capsys, assert_screen, text):
     Path("other.yml").write_text(text, encoding="utf-8")
 
     assert run(site, "simulate", "--against", "other.yml") == 2

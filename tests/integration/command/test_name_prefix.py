@@ -123,7 +123,7 @@ def test_folder_that_is_no_deployment_does_not_make_a_name_ambiguous(
         (("a+b%20", "a b"), "a+", "a+b%20"),
     ],
 )
-def test_name_in_its_own_case_comes_first(  # noqa: PLR0917 - fixtures
+def test_exact_case_is_preferred(  # noqa: PLR0917 - fixtures
     site, capsys, assert_screen, names, typed, expected_name
 ) -> None:
     for days, name in enumerate(names):
@@ -188,7 +188,7 @@ def test_hostile_candidates_are_escaped(site, capsys) -> None:
     assert "a\\x1b[2J, a::error::x, a[b], a\\u202egpj" in message
 
 
-def test_name_is_looked_up_with_one_request_for_folders_that_begin_so(
+def test_name_is_looked_up_with_one_request_for_folders_with_its_beginning(
     commits, proxy: FaultProxy
 ) -> None:
     assert main(["list-objects", "ab12cd", *commits.options()]) == 0
@@ -199,7 +199,7 @@ def test_name_is_looked_up_with_one_request_for_folders_that_begin_so(
     assert "delimiter=%2F" in listings[0]
 
 
-def test_name_that_cannot_be_looked_up_is_not_taken_for_a_missing_one(
+def test_name_that_cannot_be_looked_up_is_an_access_error(
     commits, proxy: FaultProxy, capsys
 ) -> None:
     proxy.answer("GET", "delimiter", error("AccessDenied", "Access Denied"), status=403)
@@ -222,7 +222,7 @@ POLICY = (
         (("ab",), ("ab99",), "ab", ["web/"]),
     ],
 )
-def test_names_of_all_targets_count_together(  # noqa: PLR0917 - a table's columns
+def test_name_is_looked_up_in_all_targets(  # noqa: PLR0917 - a table's columns
     site, capsys, web, api, typed, urls
 ) -> None:
     for folder, names in (("web", web), ("api", api)):

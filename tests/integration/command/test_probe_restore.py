@@ -53,7 +53,7 @@ def list_writes(site: MemorySite) -> list[Request]:
     return [request for request in site.proxy.requests if request.is_write]
 
 
-def test_store_that_restores_is_found_and_nothing_is_left(
+def test_store_that_can_restore_is_reported_and_nothing_remains(
     site: MemorySite, examine, assert_screen
 ) -> None:
     before = copy_versions(site)
@@ -75,7 +75,7 @@ def test_each_probe_uses_a_new_key_under_the_prefix(site: MemorySite, examine) -
     assert all(key.startswith(f"/{site.name}/app/{PROBE_KEY}") for key in keys)
 
 
-def test_store_like_swift_is_found_and_nothing_is_left(
+def test_store_like_swift_is_reported_and_nothing_remains(
     site: MemorySite, examine, assert_screen
 ) -> None:
     before = copy_versions(site)

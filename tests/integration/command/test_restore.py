@@ -55,7 +55,7 @@ def delete_versions(bucket: Bucket, key: str) -> None:
 # Output and the question.
 
 
-def test_restore_shows_what_comes_back_then_does_it_then_says_what_is(
+def test_restore_shows_its_plan_and_then_its_result(
     live: Bucket, journal: str, capsys, assert_screen
 ) -> None:
     delete_versions(live, "old-2/file-00001")
@@ -147,7 +147,7 @@ def test_bucket_without_versions_is_refused_with_the_reason(
     assert len(proxy.deletions) == deletions_before
 
 
-def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
+def test_one_deployment_of_a_bucket_without_versions_cannot_be_restored(
     site: Bucket, capsys, assert_screen
 ) -> None:
     site.deploy("new", days=1)
@@ -155,9 +155,7 @@ def test_one_deployment_of_a_bucket_without_versions_is_said_to_be_gone(
     assert_screen(capsys.readouterr().err)
 
 
-def test_name_that_no_deployment_has_or_had_is_an_error(
-    live: Bucket, journal: str, capsys, assert_screen
-) -> None:
+def test_unknown_name_is_an_error(live: Bucket, journal: str, capsys, assert_screen) -> None:
     capsys.readouterr()
     assert main(["restore", "nosuch", "--deleted-since", "2h", *live.options()]) == 2
     assert_screen(capsys.readouterr().err)
@@ -193,7 +191,7 @@ def test_failed_removal_of_markers_is_a_partial_restore(
     ],
     ids=" ".join,
 )
-def test_wrong_usage_is_told_and_nothing_is_asked(
+def test_wrong_usage_is_an_error(
     live: Bucket, journal: str, capsys, assert_screen, options: list[str]
 ) -> None:
     argv = [journal if option == "JOURNAL" else option for option in options]
@@ -274,7 +272,7 @@ def test_required_file_is_restored_last_by_time(
     assert live.folders() == {"new", "old-1"}
 
 
-def test_required_file_is_refused_where_the_journal_names_it(
+def test_required_file_option_is_refused_with_a_journal(
     live: Bucket, journal: str, capsys, assert_screen
 ) -> None:
     for source in ([journal], ["--run-id", "x", *live.options()]):

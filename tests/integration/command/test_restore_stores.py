@@ -155,7 +155,7 @@ WRONG_LISTINGS = {
 
 @pytest.mark.parametrize("name", WRONG_LISTINGS)
 @pytest.mark.parametrize("is_restored", [False, True])
-def test_no_wrong_listing_of_versions_passes_for_a_restore(
+def test_wrong_listing_of_versions_is_not_reported_as_a_restore(
     site: MemorySite, run, name: str, is_restored: bool
 ) -> None:
     site.put("old-1/file-00000", days=9, body=b"an older version lies below")
@@ -265,7 +265,7 @@ def test_late_request_is_found_if_all_objects_were_current_at_first(
     assert site.current_versions() == before
 
 
-def test_second_look_that_fails_is_no_success(site: MemorySite, run, assert_screen) -> None:
+def test_failed_second_listing_is_a_partial_restore(site: MemorySite, run, assert_screen) -> None:
     journal = clean_up(site, run)
     remove_end(journal)
     error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
@@ -348,7 +348,7 @@ def test_records_that_cannot_be_read_are_reported(site: MemorySite, run, assert_
     assert_screen(warning["message"])
 
 
-def test_restore_that_may_not_store_its_record_says_so(
+def test_restore_that_may_not_store_its_record_reports_it(
     site: MemorySite, run, assert_screen
 ) -> None:
     journal = clean_up(site, run, "--journal-file", "s3://")

@@ -67,7 +67,7 @@ def test_restore_edits_the_comment_of_the_deletion(act, bucket, github):
     assert RESTORE not in body
 
 
-def test_deletion_that_is_final_promises_no_undo(act, github, assert_screen):
+def test_permanent_deletion_mentions_no_restore(act, github, assert_screen):
     run = act(keep_count="4", mode="apply")
 
     for text in (comment_of(github), run.summary):
@@ -86,7 +86,7 @@ def test_deletion_that_is_final_promises_no_undo(act, github, assert_screen):
     ],
     ids=" ".join,
 )
-def test_run_that_fails_takes_back_what_its_comment_claims(act, github, inputs, assert_screen):
+def test_failed_run_corrects_the_comment_of_the_plan(act, github, inputs, assert_screen):
     act(keep_count="4")
     run = act(**{"keep_count": "4"} | inputs)
 
@@ -107,7 +107,7 @@ def test_failed_run_edits_only_the_comment_of_its_bucket_and_id(act, github):
     assert has_failed == [False, True]
 
 
-def test_two_steps_with_another_match_have_a_comment_each(act, bucket, github):
+def test_two_steps_with_different_matches_have_separate_comments(act, bucket, github):
     bucket.enable_versioning()
     first, second = {"match": "site-[0-4]"}, {"match": "site-[5-9]"}
     for match in (first, second, first):

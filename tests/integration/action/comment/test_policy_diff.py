@@ -40,7 +40,7 @@ def change_policy(github):
     return change
 
 
-def test_comment_says_what_changes_hands_and_how_the_way_back_changes(
+def test_comment_shows_changed_decisions_and_rollback_targets(
     act, github, change_policy, assert_screen
 ):
     path = change_policy("keep-count: 4\n", "keep-count: 2\nprotect: site-1\n")
@@ -60,7 +60,7 @@ def test_narrower_match_counts_as_a_change(act, github, change_policy, assert_sc
     assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_change_that_moves_nothing_says_so_even_where_nothing_is_deleted(
+def test_change_without_effect_is_reported_even_if_nothing_is_deleted(
     act, github, change_policy, assert_screen
 ):
     path = change_policy("keep-count: 8\n", "keep-count: 9\n")
@@ -70,7 +70,7 @@ def test_change_that_moves_nothing_says_so_even_where_nothing_is_deleted(
     assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_policy_by_which_all_versions_would_go_is_told(
+def test_policy_that_deletes_all_versions_is_reported(
     act, bucket, github, change_policy, assert_screen
 ):
     bucket.enable_versioning()
@@ -90,7 +90,7 @@ def test_unchanged_policy_is_not_mentioned(act, github, change_policy):
 
 
 @pytest.mark.parametrize("old", [None, "keep-cuont: 4\n"], ids=["missing", "unknown key"])
-def test_old_policy_that_can_not_be_read_is_told(act, github, change_policy, old, assert_screen):
+def test_unreadable_old_policy_is_reported(act, github, change_policy, old, assert_screen):
     path = change_policy(old, "keep-count: 4\n")
 
     run = act(event=CHANGE, policy_file=path)
@@ -99,7 +99,9 @@ def test_old_policy_that_can_not_be_read_is_told(act, github, change_policy, old
     assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_old_policy_of_another_place_is_told(act, bucket, github, change_policy, assert_screen):
+def test_old_policy_of_another_target_is_reported(
+    act, bucket, github, change_policy, assert_screen
+):
     path = change_policy("bucket: elsewhere\n", f"bucket: {bucket.name}\n")
 
     act(event=CHANGE, policy_file=path, environ={"INPUT_BUCKET": ""})
@@ -107,7 +109,7 @@ def test_old_policy_of_another_place_is_told(act, bucket, github, change_policy,
     assert_screen(cut_policy_change(comment_of(github)))
 
 
-def test_github_that_can_not_say_what_it_was_leaves_the_plan_standing(
+def test_plan_succeeds_if_the_old_policy_cannot_be_fetched(
     act, github, change_policy, assert_screen
 ):
     path = change_policy("keep-count: 4\n", "keep-count: 2\n")
@@ -145,7 +147,7 @@ def test_other_line_endings_are_no_change(act, github, change_policy):
     assert cut_policy_change(comment_of(github)) == ""
 
 
-def test_brake_that_is_taken_off_is_told(act, github, change_policy, assert_screen):
+def test_removed_limit_is_reported(act, github, change_policy, assert_screen):
     path = change_policy("keep-count: 1\nmax-delete: 1\n", "keep-count: 1\n")
 
     act(event=CHANGE, policy_file=path)

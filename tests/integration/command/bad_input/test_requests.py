@@ -43,7 +43,7 @@ def test_error_of_a_wrong_region_names_the_right_one(
     ci3(*CLEANUP, *live.options()).check_error(6, code, "eu-west-1")
 
 
-def test_redirect_to_nowhere_is_an_error(
+def test_redirect_to_another_server_is_an_error(
     ci3, live: Bucket, proxy: FaultProxy, assert_screen
 ) -> None:
     proxy.answer("GET", ".", status=302, headers={"Location": "http://127.0.0.1:1/login"})
@@ -57,7 +57,7 @@ def test_denied_listing_suggests_the_iam_policy(ci3, live: Bucket, proxy: FaultP
     ci3(*CLEANUP, *live.options()).check_error(6, "AccessDenied", live.name, "iam-policy")
 
 
-def test_endpoint_where_nobody_answers(
+def test_endpoint_that_does_not_answer(
     ci3, live: Bucket, closed_port_url: str, pauses: list[float], assert_screen
 ) -> None:
     options = ("--bucket-name", live.name, "--endpoint-url", closed_port_url)
@@ -120,7 +120,7 @@ def test_list_deployments_fails_if_a_deployment_cannot_be_listed(
     assert "web-6" in result.err
 
 
-def test_journal_that_is_there_already_is_kept(ci3, live: Bucket, assert_screen) -> None:
+def test_existing_journal_is_not_overwritten(ci3, live: Bucket, assert_screen) -> None:
     Path("journal.jsonl").write_text("precious\n", encoding="utf-8")
     result = ci3(*CLEANUP, *live.options(), "--journal-file", "journal.jsonl")
     result.check_error(2, "journal.jsonl")
@@ -189,7 +189,7 @@ def test_glob_that_matches_nothing_only_warns(ci3, live: Bucket) -> None:
     assert warning_codes(result.out) == ["protected-glob-unmatched"]
 
 
-def test_plan_file_overwrites_nothing_but_a_plan(ci3, live: Bucket, assert_screen) -> None:
+def test_plan_file_overwrites_only_a_plan(ci3, live: Bucket, assert_screen) -> None:
     Path("notes.txt").write_text("mine", encoding="utf-8")
     result = ci3("plan-cleanup", *live.options(), "--plan-file", "notes.txt")
     result.check_error(2, "notes.txt")

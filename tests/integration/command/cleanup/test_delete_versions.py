@@ -37,7 +37,7 @@ def list_versions_of_deleted(bucket: Bucket) -> list[tuple[str, bool]]:
 # Output, and the two questions.
 
 
-def test_plan_says_that_it_is_final_and_counts_the_versions(
+def test_plan_shows_that_deletion_is_permanent_and_counts_the_versions(
     live: Bucket, capsys, assert_screen
 ) -> None:
     assert main(["plan-cleanup", *live.options(), *FINAL]) == 0
@@ -46,7 +46,7 @@ def test_plan_says_that_it_is_final_and_counts_the_versions(
     assert "3 in 6 versions" in out
 
 
-def test_bucket_without_versions_is_told_that_the_setting_changes_nothing(
+def test_setting_without_effect_in_a_bucket_without_versions_is_reported(
     site: Bucket, capsys, assert_screen
 ) -> None:
     site.deploy("new", days=1)
@@ -109,7 +109,7 @@ def test_saved_plan_is_applied_with_its_own_setting(live: Bucket) -> None:
     assert list_versions_of_deleted(live) == []
 
 
-def test_plan_saved_without_it_is_not_applied_with_it(
+def test_plan_saved_without_the_setting_is_not_applied_with_it(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     save_plan(live, *KEEP_1)
@@ -118,7 +118,7 @@ def test_plan_saved_without_it_is_not_applied_with_it(
     assert proxy.deletions == []
 
 
-def test_plan_saved_with_it_is_not_applied_without_it(
+def test_plan_saved_with_the_setting_is_not_applied_without_it(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     save_plan(live, *FINAL)
@@ -129,7 +129,7 @@ def test_plan_saved_with_it_is_not_applied_without_it(
     assert proxy.deletions == []
 
 
-def test_version_that_came_or_went_since_the_plan_was_saved_makes_it_stale(
+def test_saved_plan_is_stale_if_a_delete_marker_was_added(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     save_plan(live, *FINAL)
@@ -156,7 +156,7 @@ def test_stopped_run_is_resumed_until_no_version_remains(
     assert live.folders() == {"new"}
 
 
-def test_run_that_stopped_among_the_current_objects_is_resumed(
+def test_run_that_stopped_while_deleting_current_objects_is_resumed(
     live: Bucket, proxy: FaultProxy
 ) -> None:
     keys = [f"old-1/file-0000{number}" for number in range(3)]
@@ -175,7 +175,7 @@ def test_run_that_stopped_among_the_current_objects_is_resumed(
     assert [key for key, _ in list_versions_of_deleted(live) if key.startswith("old-1/")] == []
 
 
-def test_run_that_left_versions_is_not_gone_on_with_by_deleting_them(
+def test_run_without_delete_versions_is_not_resumed_with_it(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     options = (*KEEP_1, "--timeout", "0s", "--journal-file", "j.jsonl", "--auto-approve")
@@ -189,7 +189,7 @@ def test_run_that_left_versions_is_not_gone_on_with_by_deleting_them(
 # Restore.
 
 
-def test_restore_says_before_anything_is_done_that_it_can_not(
+def test_restore_of_permanently_deleted_objects_is_refused_before_any_change(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     options = (*FINAL, "--journal-file", "j.jsonl", "--auto-approve", "--concurrency", "1")

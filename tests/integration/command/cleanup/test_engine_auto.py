@@ -47,7 +47,7 @@ def read_plan() -> dict:
     return json.loads(Path("plan.json").read_text(encoding="utf-8"))
 
 
-def test_few_objects_are_deleted_directly_and_the_plan_says_why(
+def test_few_objects_are_deleted_directly_and_the_plan_shows_why(
     site, capsys, assert_screen
 ) -> None:
     assert save_plan(site) == 0
@@ -60,7 +60,7 @@ def test_few_objects_are_deleted_directly_and_the_plan_says_why(
 
 
 @pytest.mark.usefixtures("_low_direct_limit")
-def test_many_objects_are_left_to_s3_and_the_plan_says_why(site, capsys, assert_screen) -> None:
+def test_many_objects_are_deleted_by_s3_and_the_plan_shows_why(site, capsys, assert_screen) -> None:
     assert save_plan(site) == 0
 
     assert_screen(capsys.readouterr().out)
@@ -104,7 +104,9 @@ def test_engine_of_the_approved_plan_is_used(site, monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("_low_direct_limit")
-def test_obstacle_to_rules_has_ci3_delete_directly_and_is_told(site, capsys, assert_screen) -> None:
+def test_direct_is_chosen_with_the_reason_if_rules_are_impossible(
+    site, capsys, assert_screen
+) -> None:
     site.enable_versioning()
 
     assert save_plan(site, "--delete-versions") == 0
@@ -116,7 +118,9 @@ def test_obstacle_to_rules_has_ci3_delete_directly_and_is_told(site, capsys, ass
 
 
 @pytest.mark.usefixtures("_low_direct_limit")
-def test_what_no_rule_can_be_made_for_is_deleted_directly(site, capsys, assert_screen) -> None:
+def test_deployment_that_is_too_new_for_a_rule_is_deleted_directly(
+    site, capsys, assert_screen
+) -> None:
     site.deploy("old-3", days=3, files=4)
 
     assert save_plan(site) == 0
@@ -127,7 +131,7 @@ def test_what_no_rule_can_be_made_for_is_deleted_directly(site, capsys, assert_s
 
 
 @pytest.mark.usefixtures("_low_direct_limit")
-def test_direct_is_chosen_where_no_deployment_is_old_enough_for_a_rule(
+def test_direct_is_chosen_if_no_deployment_is_old_enough_for_a_rule(
     site, capsys, assert_screen
 ) -> None:
     for name in ("old-1", "old-2"):

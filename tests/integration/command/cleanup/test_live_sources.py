@@ -137,7 +137,7 @@ def make_argv(servers: Servers, source: Source, command: str, *options: str) -> 
     return [command, *servers.bucket.options(), *rules, "--live-from", text, *options]
 
 
-def test_what_a_source_names_is_kept_however_old_with_its_evidence(
+def test_deployment_that_a_live_source_names_is_kept_with_evidence(
     servers, source, capsys, assert_screen
 ):
     source.point(servers, LIVE)
@@ -175,7 +175,7 @@ def test_source_that_fails_after_the_plan_keeps_everything_and_refuses(servers, 
     assert servers.proxy.find_requests("POST", "delete") == []
 
 
-def test_source_that_names_nothing_that_is_there_refuses_unless_it_may(
+def test_live_source_without_an_existing_deployment_refuses_if_one_is_required(
     servers, source, capsys, assert_screen
 ):
     source.point(servers, MISSING)
@@ -204,7 +204,7 @@ def test_plan_with_a_failed_source_is_shown_and_saved_but_not_applyable(servers,
     assert [refusal["code"] for refusal in plan["refusals"]] == ["live-source-unreadable"]
 
 
-def test_pointer_that_moves_after_the_plan_keeps_what_it_names_then(servers, capsys, assert_screen):
+def test_deployment_that_a_pointer_names_after_the_plan_is_kept(servers, capsys, assert_screen):
     source = SOURCES["object"]
     source.point(servers, "d0")
     servers.proxy.call_before("GET", LAST_PLAN_REQUEST, lambda: source.point(servers, LIVE), nth=1)
@@ -241,7 +241,7 @@ def test_secret_in_the_query_of_a_url_is_never_shown(servers, capsys):
         assert "live.txt" in captured.out
 
 
-def test_folder_that_holds_the_pointer_is_kept(servers, capsys, assert_screen):
+def test_folder_that_contains_the_pointer_is_kept(servers, capsys, assert_screen):
     for name in ("file", "live.json"):
         servers.bucket.put(f"config/{name}", days=999, body=json.dumps({"commit": LIVE}).encode())
 
@@ -255,7 +255,7 @@ def test_folder_that_holds_the_pointer_is_kept(servers, capsys, assert_screen):
     assert servers.bucket.folders() == {"d0", LIVE, "config"}
 
 
-def test_distribution_whose_folder_can_not_be_told_refuses(servers, capsys, assert_screen):
+def test_distribution_with_an_unknown_folder_refuses(servers, capsys, assert_screen):
     point_distribution(servers, "d0")
     domain = f"{servers.bucket.name}.s3.amazonaws.com"
     distribute(servers.cloudfront, (domain, ""), aliases=("shop.example.org",))
@@ -266,7 +266,7 @@ def test_distribution_whose_folder_can_not_be_told_refuses(servers, capsys, asse
     assert_screen(capsys.readouterr().err)
 
 
-def test_explanation_says_that_nothing_goes_while_a_source_can_not_be_read(
+def test_explanation_shows_that_an_unreadable_source_prevents_deletion(
     servers, capsys, assert_screen
 ):
     source = SOURCES["object"]

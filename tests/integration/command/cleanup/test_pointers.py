@@ -55,7 +55,7 @@ def test_every_deployment_that_an_object_names_is_kept(site, shape):
 
 
 @pytest.mark.parametrize("gap", GAPS)
-def test_document_with_a_gap_refuses_and_nothing_is_deleted(site, gap):
+def test_document_with_a_missing_value_refuses_and_nothing_is_deleted(site, gap):
     document, path = GAPS[gap]
     site.put("live.json", body=json.dumps(document).encode())
     before = site.content()

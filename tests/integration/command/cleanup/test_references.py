@@ -145,7 +145,7 @@ def test_pointer_and_folder_may_be_describe_names(bucket, name, text):
         ("branches", ["v1.2.0", "v1.1.0", "20261121"]),
     ],
 )
-def test_source_that_no_folder_could_be_named_after_refuses(*, bucket, github, source, names):
+def test_live_source_that_can_match_no_folder_refuses(*, bucket, github, source, names):
     deployed = deploy(bucket, names)
     github.content.branches = {"trunk": HEAD}
     github.content.open_pull_request(12, HEAD)
@@ -221,7 +221,7 @@ def test_saved_plan_and_explanation_name_the_newest_of_a_branch(
     assert bucket.folders() == {"web-9999999", "main-2222222", "main-3333333"}
 
 
-def test_newest_build_that_is_deleted_after_the_plan_keeps_the_one_before(bucket, github):
+def test_previous_build_is_kept_if_the_newest_is_deleted_after_the_plan(bucket, github):
     deploy(bucket, ["web-9999999", "main-2222222", "main-1111111"])
     github.content.branches = {"main": HEAD}
     options = [*bucket.options(), "--keep-count", "1", "--live-from", "branches"]

@@ -137,7 +137,7 @@ def test_incomplete_last_line_is_removed_and_its_batch_is_sent_again(
     assert_all_deleted()
 
 
-def test_resuming_twice_has_nothing_left_the_second_time(
+def test_second_resume_has_nothing_to_delete(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     crash(site, proxy, 2)
@@ -174,7 +174,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_half_deleted_deployment_that_somebody_has_changed_stays_as_it_is(
+def test_half_deleted_deployment_that_was_changed_is_kept(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen, change
 ) -> None:
     crash(site, proxy, 2)
@@ -208,7 +208,7 @@ def test_deployment_is_kept_if_an_object_was_deleted_by_another_client(
     assert site.folders() == {"new", "old-2"}
 
 
-def test_deployment_that_is_pinned_now_stays_though_half_of_it_is_gone(
+def test_half_deleted_deployment_that_is_pinned_now_is_kept(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     crash(site, proxy, 2)
@@ -242,7 +242,7 @@ def test_new_settings_can_keep_a_deployment_of_the_plan(site: Bucket, proxy: Fau
     assert site.folders() == {"newer", "new", "old-1"}
 
 
-def test_what_became_due_since_was_not_approved(
+def test_deployment_that_became_deletable_is_kept_by_the_resumed_run(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     crash(site, proxy, 2)
@@ -257,7 +257,7 @@ def test_what_became_due_since_was_not_approved(
 
 @pytest.mark.usefixtures("command_pauses")
 @pytest.mark.parametrize("is_complete", [True, False], ids=["all of it", "one object"])
-def test_what_was_brought_back_since_is_not_deleted_again(
+def test_restored_deployment_is_not_deleted_again(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen, *, is_complete: bool
 ) -> None:
     enable_versioning(site)
@@ -319,7 +319,7 @@ def test_limit_counts_what_remains_and_no_newly_deletable_deployments(
     assert site.folders() == {"new", "newest"}
 
 
-def test_limit_that_what_is_left_is_over_refuses(
+def test_limit_that_the_remaining_deletions_exceed_refuses(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     crash(site, proxy, 1)
@@ -346,7 +346,7 @@ def test_target_of_a_resumed_run_is_that_of_its_journal(
     assert Path("j.jsonl").read_bytes().startswith(before)
 
 
-def test_journal_in_use_is_not_gone_on_with(site: Bucket, capsys, assert_screen) -> None:
+def test_journal_in_use_is_not_resumed(site: Bucket, capsys, assert_screen) -> None:
     with start_journal():
         assert resume() == 2
     assert_screen(capsys.readouterr().err)
@@ -357,14 +357,14 @@ def test_journal_in_use_is_not_gone_on_with(site: Bucket, capsys, assert_screen)
     [None, b"", b"{}\n", b'{"record":"header"'],
     ids=["missing", "empty", "no record", "cut off"],
 )
-def test_what_is_no_journal_is_not_gone_on_with(content, capsys, assert_screen) -> None:
+def test_missing_or_invalid_journal_is_not_resumed(content, capsys, assert_screen) -> None:
     if content is not None:
         Path("j.jsonl").write_bytes(content)
     assert resume() == 2
     assert_screen(capsys.readouterr().err)
 
 
-def test_no_at_the_terminal_leaves_bucket_and_journal_alone(
+def test_resume_without_approval_changes_neither_bucket_nor_journal(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     crash(site, proxy, 2)

@@ -73,7 +73,7 @@ def test_deployment_that_became_deletable_since_the_plan_is_kept(site, saved_pla
     ],
     ids=["object added", "same bytes again", "object gone", "other bytes"],
 )
-def test_change_since_is_told_and_nothing_is_deleted(  # noqa: PLR0917 - fixtures
+def test_change_after_the_plan_is_reported_and_nothing_is_deleted(  # noqa: PLR0917 - fixtures
     site, saved_plan, proxy, capsys, assert_screen, change
 ):
     change(site)
@@ -86,7 +86,7 @@ def test_change_since_is_told_and_nothing_is_deleted(  # noqa: PLR0917 - fixture
     assert not list(Path().glob("*.jsonl"))
 
 
-def test_unchanged_rest_is_deleted_when_the_changed_shall_be_skipped(
+def test_unchanged_deployments_are_deleted_if_changed_ones_are_skipped(
     site, saved_plan, capsys, assert_screen
 ):
     site.put("d3/more", days=31)
@@ -107,7 +107,7 @@ def test_deployment_that_was_deleted_since_the_plan_is_ignored(site, saved_plan,
     assert site.folders() == {"d0", "d1"}
 
 
-def test_folder_that_is_no_deployment_any_more_is_not_told_as_gone(
+def test_folder_that_is_no_deployment_any_more_is_not_reported_as_deleted(
     site, saved_plan, capsys, assert_screen
 ):
     assert apply("--match", "d[0124]") == 5
@@ -150,7 +150,7 @@ def test_live_source_that_names_no_deployment_refuses(site, capsys):
     ],
     ids=lambda options: options[0],
 )
-def test_what_settings_given_now_keep_makes_the_plan_stale(
+def test_plan_is_stale_if_new_settings_keep_a_deployment(
     site, saved_plan, capsys, assert_screen, options
 ):
     site.put("index.html", body=b"d3")
@@ -166,7 +166,9 @@ def test_new_settings_cannot_delete_more_than_the_plan(site, saved_plan):
     assert site.folders() == {"d0", "d1"}
 
 
-def test_plan_is_applied_after_a_yes_on_a_terminal_only(site, saved_plan, capsys, assert_screen):
+def test_plan_is_not_applied_without_a_terminal_or_approval(
+    site, saved_plan, capsys, assert_screen
+):
     assert main(["cleanup", *PLAN]) == 4
     assert site.folders() == ALL
     assert_screen(capsys.readouterr().err)
@@ -191,9 +193,7 @@ def delete_first_deployment(plan):
     ],
     ids=["decision", "bucket", "format", "unknown key", "empty"],
 )
-def test_plan_that_was_edited_or_is_none_is_refused(
-    site, saved_plan, capsys, assert_screen, change
-):
+def test_edited_or_invalid_plan_is_refused(site, saved_plan, capsys, assert_screen, change):
     edit_plan(change)
 
     assert apply() == 2
@@ -207,7 +207,7 @@ def test_plan_that_was_edited_or_is_none_is_refused(
     [None, b"\xff", b"[" * 99_999, b""],
     ids=["missing", "not UTF-8", "nested", "empty"],
 )
-def test_plan_file_that_is_none_is_refused(site, capsys, assert_screen, content):
+def test_missing_or_unreadable_plan_file_is_refused(site, capsys, assert_screen, content):
     if content is not None:
         Path("plan.json").write_bytes(content)
 
@@ -220,7 +220,7 @@ def test_plan_file_that_is_none_is_refused(site, capsys, assert_screen, content)
 @pytest.mark.parametrize(
     "options", [("--bucket-name", "elsewhere"), ("--prefix", "d1")], ids=lambda options: options[0]
 )
-def test_plan_for_another_place_is_refused(site, saved_plan, capsys, assert_screen, options):
+def test_plan_for_another_target_is_refused(site, saved_plan, capsys, assert_screen, options):
     assert apply(*options) == 2
 
     assert_screen(capsys.readouterr().err)
@@ -234,7 +234,9 @@ def test_plan_for_another_endpoint_is_refused(site, saved_plan, s3_url, capsys, 
     assert site.folders() == ALL
 
 
-def test_plan_made_before_versions_were_kept_is_refused(site, saved_plan, capsys, assert_screen):
+def test_plan_made_before_versioning_was_enabled_is_refused(
+    site, saved_plan, capsys, assert_screen
+):
     site.enable_versioning()
 
     assert apply() == 4
@@ -268,7 +270,7 @@ def test_live_source_that_cannot_be_read_at_the_apply_refuses(site, capsys):
     assert site.folders() == ALL
 
 
-def test_address_whose_query_was_not_saved_must_be_given_again(site, capsys, assert_screen):
+def test_url_whose_query_was_not_saved_must_be_given_again(site, capsys, assert_screen):
     url = "url:http://127.0.0.1:9/live?key=s3cr3t"
     assert main(["plan-cleanup", *site.options(), "--live-from", url, *PLAN]) == 4
     capsys.readouterr()

@@ -68,7 +68,7 @@ def resume(bucket: Bucket, journal: str) -> int:
     return main(["cleanup", "--resume", journal, *access, "--auto-approve"])
 
 
-def test_intent_is_in_the_bucket_before_its_request_goes_out(
+def test_intent_is_in_the_bucket_before_its_request_is_sent(
     live: Bucket, proxy: FaultProxy
 ) -> None:
     journals_before_request: list[list[dict]] = []
@@ -87,7 +87,7 @@ def test_intent_is_in_the_bucket_before_its_request_goes_out(
     assert len(read_outcomes(records)) == 6
 
 
-def test_next_run_does_not_take_the_journal_folder_for_a_deployment(live: Bucket) -> None:
+def test_journal_folder_is_no_deployment_for_the_next_run(live: Bucket) -> None:
     assert clean(live) == 0
     assert clean(live) == 0
     assert live.folders() == {"new", ".ci3"}
@@ -196,7 +196,7 @@ def test_run_stops_if_another_run_resumes_its_journal(
     assert live.keys() >= before
 
 
-def test_journal_that_can_not_be_stored_deletes_nothing(
+def test_nothing_is_deleted_if_the_journal_cannot_be_stored(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     before = live.keys()
@@ -208,7 +208,7 @@ def test_journal_that_can_not_be_stored_deletes_nothing(
 
 
 @pytest.mark.parametrize("url", ["s3://other/.ci3/journals/", "s3://BUCKET/old-1/", "s3:old"])
-def test_other_places_in_s3_are_refused_before_anything_is_read(
+def test_other_locations_in_s3_are_refused_before_any_request(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen, url: str
 ) -> None:
     url = url.replace("BUCKET", live.name)
@@ -234,7 +234,7 @@ def test_journal_without_a_part_is_an_error_that_names_the_part(
     assert live.keys() == before
 
 
-def test_journal_of_another_s3_is_neither_gone_on_with_nor_restored(  # noqa: PLR0917 - fixtures
+def test_journal_of_another_s3_is_neither_resumed_nor_restored(  # noqa: PLR0917 - fixtures
     live: Bucket,
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
@@ -257,7 +257,7 @@ def test_journal_of_another_s3_is_neither_gone_on_with_nor_restored(  # noqa: PL
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "1.jsonl", "00000000.jsonl"])
-def test_what_is_no_part_among_the_parts_is_refused(
+def test_unknown_object_among_the_journal_parts_is_refused(
     live: Bucket, capsys, assert_screen, name: str
 ) -> None:
     assert clean(live) == 0
@@ -278,7 +278,7 @@ def test_new_run_checks_once_that_no_other_run_can_write_its_journal(
     assert "If-None-Match" not in capsys.readouterr().out
 
 
-def test_new_run_says_where_nothing_prevents_a_second_one(
+def test_new_run_reports_if_nothing_prevents_a_second_one(
     live: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     ignore_if_none_match(proxy)
@@ -304,7 +304,7 @@ def test_new_run_reports_if_support_of_if_none_match_is_unknown(
     assert ("Not Modified" if status == 304 else "Other") in output
 
 
-def test_run_is_not_resumed_where_nothing_prevents_a_second_one(
+def test_run_is_not_resumed_if_nothing_prevents_a_second_one(
     live: Bucket, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, capsys, assert_screen
 ) -> None:
     small_batches(monkeypatch)

@@ -65,7 +65,7 @@ def test_plans_of_all_targets_are_in_one_file(target_options, capsys):
     assert [plan["totals"]["delete"] for plan in json.loads(written)["plans"]] == [2, 1]
 
 
-def test_one_target_that_refuses_keeps_all_of_them(first, second, proxy, capsys, assert_screen):
+def test_refusal_of_one_target_keeps_all_targets(first, second, proxy, capsys, assert_screen):
     options = write_policy(f"bucket: {first.name}", f"bucket: {second.name}\nmax-delete: 1")
 
     argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
@@ -77,7 +77,7 @@ def test_one_target_that_refuses_keeps_all_of_them(first, second, proxy, capsys,
     assert not list(Path().glob("*.jsonl"))
 
 
-def test_target_that_cannot_be_listed_keeps_all_of_them(first, second, proxy):
+def test_target_that_cannot_be_listed_keeps_all_targets(first, second, proxy):
     options = write_policy(f"bucket: {first.name}", "bucket: not-there")
 
     argv = ["cleanup", *options, "--endpoint-url", proxy.url, "--auto-approve"]
@@ -102,7 +102,7 @@ def test_run_that_stops_in_one_target_does_not_start_the_next(
     assert [request for request in proxy.deletions if second.name in request.target] == []
 
 
-def test_journal_that_can_not_be_begun_in_a_later_target_loses_no_account(
+def test_deletions_are_reported_if_the_journal_of_a_later_target_cannot_be_created(
     target_options, first, second, capsys, assert_screen
 ):
     journal = Path("journal-2.jsonl")
@@ -178,7 +178,7 @@ def test_both_targets_are_replayed(target_options, first, second, capsys):
     assert [target["url"] for target in targets] == [f"s3://{first.name}/", f"s3://{second.name}/"]
 
 
-def test_what_went_live_while_an_earlier_target_was_deleted_stays(
+def test_deployment_that_goes_live_while_an_earlier_target_is_deleted_is_kept(
     first, second, proxy, capsys, assert_screen
 ):
     second.put("live.txt", body=b"d0")
@@ -232,7 +232,7 @@ def test_deletions_of_an_earlier_target_are_reported_if_a_later_one_fails(  # no
     assert (first.folders(), second.folders()) == ({"d0", "d1"}, NAMES)
 
 
-def test_target_within_anothers_deployment_is_seen_by_the_endpoint_in_force(
+def test_target_within_a_deployment_of_another_is_detected_by_the_effective_endpoint(
     first, proxy, monkeypatch, capsys, assert_screen
 ):
     for days in range(3):

@@ -17,7 +17,7 @@ def run(capsys, *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-def test_policy_stands_alone_on_stdout_and_what_to_know_beside_it(capsys, assert_screen) -> None:
+def test_stdout_has_only_the_policy_and_stderr_the_notes(capsys, assert_screen) -> None:
     code, out, err = run(capsys, "apply", "--bucket", "my-site", "--protect", "v[12]*")
     assert code == ExitCode.DONE
     assert json.loads(out)["Version"] == "2012-10-17"
@@ -104,7 +104,7 @@ def test_alias_of_an_access_point_is_refused(capsys, assert_screen, purpose) -> 
     ],
     ids=" ".join,
 )
-def test_what_can_not_be_told_is_refused_with_what_to_write(capsys, assert_screen, argv) -> None:
+def test_wrong_usage_is_refused_with_a_hint(capsys, assert_screen, argv) -> None:
     code, out, err = run(capsys, *argv)
     assert (code, out) == (ExitCode.USAGE, "")
     assert_screen(err)

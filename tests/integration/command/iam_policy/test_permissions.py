@@ -205,7 +205,7 @@ def test_printed_policy_is_sufficient_and_each_action_is_necessary(tester: Polic
     assert unnecessary == []
 
 
-def test_policy_that_insists_on_conditions_allows_only_conditional_deletes(
+def test_policy_that_requires_conditions_allows_only_conditional_deletes(
     tester: PolicyTester,
 ) -> None:
     policy = print_policy(tester, "apply", "--insist-on-conditions")
@@ -219,7 +219,7 @@ def test_policy_that_insists_on_conditions_allows_only_conditional_deletes(
     )
 
 
-def test_policy_that_insists_on_conditions_denies_a_batch_without_them(
+def test_policy_that_requires_conditions_denies_a_batch_without_them(
     tester: PolicyTester,
 ) -> None:
     tester.site.set_conditional_deletes(yes=False)

@@ -21,7 +21,7 @@ def test_hostile_name_is_not_a_workflow_command_in_json(site, capsys) -> None:
     assert json.loads(out)["journal-file"] == "##[error].jsonl"
 
 
-def test_plan_says_what_s3_deletes_and_until_when_that_can_be_undone(
+def test_plan_shows_what_s3_deletes_and_until_when_it_can_be_restored(
     site, capsys, assert_screen
 ) -> None:
     assert main(["plan-cleanup", *site.options(), *BY_S3]) == 0
@@ -29,7 +29,9 @@ def test_plan_says_what_s3_deletes_and_until_when_that_can_be_undone(
     assert site.lifecycle == FOREIGN
 
 
-def test_apply_says_what_to_mind_and_counts_nothing_as_deleted(site, capsys, assert_screen) -> None:
+def test_apply_shows_what_to_do_next_and_counts_nothing_as_deleted(
+    site, capsys, assert_screen
+) -> None:
     assert cleanup(site, *BY_S3) == 0
     assert_screen(capsys.readouterr().out)
     assert site.folders() == {"new", "old-1", "old-2"}
@@ -59,7 +61,7 @@ def test_later_run_shows_them_as_expiring_and_writes_nothing(site, capsys, asser
     assert len(site.proxy.find_requests("PUT")) == writes
 
 
-def test_explanation_says_that_s3_deletes_it(site, capsys, assert_screen) -> None:
+def test_explanation_shows_that_s3_deletes_the_deployment(site, capsys, assert_screen) -> None:
     assert main(["explain", "old-1", *site.options(), *BY_S3]) == 0
     assert_screen(capsys.readouterr().out, "before")
     cleanup(site, *BY_S3)
@@ -78,7 +80,7 @@ def test_markdown_has_a_separate_table_of_expiring_deployments(site, capsys) -> 
     assert "| `old-2` |" in out
 
 
-def test_saved_plan_is_applied_by_its_own_engine_only(site, capsys, assert_screen) -> None:
+def test_saved_plan_is_applied_only_with_its_engine(site, capsys, assert_screen) -> None:
     plan = ("--plan-file", "plan.json")
     assert main(["plan-cleanup", *site.options(), *BY_S3, *plan]) == 0
     capsys.readouterr()
@@ -99,7 +101,7 @@ def test_saved_plan_reconciles_rules_with_the_current_state(site) -> None:
     assert "old-1" not in list_rule_names(site)
 
 
-def test_run_with_rules_is_not_gone_on_with(site, capsys, assert_screen) -> None:
+def test_run_with_rules_is_not_resumed(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
     before = site.lifecycle
     capsys.readouterr()

@@ -20,7 +20,7 @@ from tests.support.plan_issues import format_issues, warning_codes
 from tests.support.s3.memory_lifecycle import rule_ids
 
 
-def test_rule_of_an_emptied_deployment_is_taken_away(site, capsys, assert_screen) -> None:
+def test_rule_of_an_emptied_deployment_is_removed(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
     expire(site, "old-1")
     capsys.readouterr()
@@ -52,7 +52,7 @@ def test_rule_of_a_redeployed_pinned_or_directly_deleted_deployment_is_removed(
     assert [name in site.folders() for name in ("old-1", "old-2")] == [is_present, is_present]
 
 
-def test_overdue_rule_is_taken_away_and_made_anew(site, capsys, assert_screen) -> None:
+def test_overdue_rule_is_replaced(site, capsys, assert_screen) -> None:
     add_rule(site, "old-1", made_days_ago=8, days=12)
     old = rule_ids(site.lifecycle)[1]
     assert cleanup(site, *BY_S3, "--output", "json") == 0
@@ -61,7 +61,7 @@ def test_overdue_rule_is_taken_away_and_made_anew(site, capsys, assert_screen) -
     assert old not in rule_ids(site.lifecycle)
 
 
-def test_rules_go_even_where_the_plan_is_refused(site, capsys, assert_screen) -> None:
+def test_rules_are_removed_even_if_the_plan_is_refused(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
     capsys.readouterr()
     options = (*BY_S3, "--protect", "nowhere", "--output", "json")
@@ -70,7 +70,7 @@ def test_rules_go_even_where_the_plan_is_refused(site, capsys, assert_screen) ->
     assert_screen(capsys.readouterr().err)
 
 
-def test_limit_that_refuses_leaves_the_rules_of_earlier_runs(site) -> None:
+def test_limit_that_refuses_keeps_the_rules_of_earlier_runs(site) -> None:
     cleanup(site, *BY_S3)
     for days in (30, 31):
         site.deploy(f"older-{days}", days=days)
@@ -78,7 +78,7 @@ def test_limit_that_refuses_leaves_the_rules_of_earlier_runs(site) -> None:
     assert list_rule_names(site) == ["logs", "old-1", "old-2"]
 
 
-def test_rule_that_somebody_took_away_meanwhile_is_told(site, capsys, assert_screen) -> None:
+def test_rule_that_another_client_removed_is_reported(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
     expire(site, "old-1")
     capsys.readouterr()
@@ -93,7 +93,7 @@ def test_rule_that_somebody_took_away_meanwhile_is_told(site, capsys, assert_scr
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(
+def test_rule_of_a_deployment_that_goes_live_during_the_run_is_removed(
     site, capsys, assert_screen, nth
 ) -> None:
     site.put("current", body=b"new")
@@ -109,7 +109,7 @@ def test_rule_of_what_goes_live_during_the_run_is_taken_away_and_told(
     assert list_rule_names(site) == ["logs", "old-1"]
 
 
-def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(
+def test_rules_are_removed_if_live_deployments_are_unknown_at_the_end(
     site, capsys, assert_screen
 ) -> None:
     site.put("current", body=b"new")
@@ -122,9 +122,7 @@ def test_no_rule_stands_where_what_is_live_is_not_known_at_the_end(
     assert list_rule_names(site) == ["logs"]
 
 
-def test_error_of_an_apply_names_the_rules_that_were_taken_away(
-    site, capsys, assert_screen
-) -> None:
+def test_error_of_an_apply_names_the_rules_that_were_removed(site, capsys, assert_screen) -> None:
     site.put("current", body=b"new")
     pointer = ("--live-from", "object:current")
     cleanup(site, *BY_S3, *pointer)
@@ -137,7 +135,7 @@ def test_error_of_an_apply_names_the_rules_that_were_taken_away(
 
 
 @pytest.mark.parametrize("engine", ["lifecycle", "direct"])
-def test_rule_that_cannot_be_taken_away_ends_in_exit_3(
+def test_rule_that_cannot_be_removed_ends_in_exit_3(
     site, capsys, assert_screen, engine: str
 ) -> None:
     cleanup(site, *BY_S3)
@@ -153,7 +151,7 @@ def test_rule_that_cannot_be_taken_away_ends_in_exit_3(
     assert ("new" in site.folders()) is (engine == "lifecycle")
 
 
-def test_rule_called_like_ours_and_changed_by_hand_is_left_and_told(
+def test_rule_with_a_managed_name_that_was_changed_by_hand_is_kept_and_reported(
     site, capsys, assert_screen
 ) -> None:
     add_rule(site, "old-1", made_days_ago=1)
@@ -180,9 +178,7 @@ def test_rules_changed_by_hand_are_described_in_the_plural(site, capsys, assert_
 # Noncurrent versions.
 
 
-def test_after_what_is_hidden_a_rule_for_its_old_versions_follows(
-    site, capsys, assert_screen
-) -> None:
+def test_rule_for_noncurrent_versions_follows_the_expiration(site, capsys, assert_screen) -> None:
     site.enable_versioning()
     site.deploy("old-1", days=20)
     cleanup(site, *BY_S3)

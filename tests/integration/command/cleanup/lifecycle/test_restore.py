@@ -29,7 +29,7 @@ def test_restore_removes_the_rules_if_nothing_has_expired(site, capsys) -> None:
     assert site.content() == before
 
 
-def test_restore_says_what_has_expired_for_good(site, capsys, assert_screen) -> None:
+def test_restore_reports_what_has_permanently_expired(site, capsys, assert_screen) -> None:
     cleanup(site, *BY_S3)
     expire(site, "old-1")
     capsys.readouterr()
@@ -51,9 +51,7 @@ def test_restore_removes_the_delete_markers_of_expired_objects(site) -> None:
     assert site.lifecycle == FOREIGN
 
 
-def test_restore_does_nothing_more_where_rules_can_not_be_taken_away(
-    site, capsys, assert_screen
-) -> None:
+def test_restore_stops_if_rules_cannot_be_removed(site, capsys, assert_screen) -> None:
     site.enable_versioning()
     site.deploy("old-1", days=20)
     cleanup(site, *BY_S3)
@@ -65,7 +63,7 @@ def test_restore_does_nothing_more_where_rules_can_not_be_taken_away(
     assert "old-1" not in site.folders()
 
 
-def test_restore_since_a_time_takes_the_rule_away_too(site, capsys, assert_screen) -> None:
+def test_restore_by_time_removes_the_rule_too(site, capsys, assert_screen) -> None:
     site.enable_versioning()
     site.deploy("old-1", days=20)
     cleanup(site, *BY_S3)
