@@ -32,7 +32,8 @@ def crash(
 ) -> None:
     """Run a cleanup that is killed while a batch is in flight, before or after S3 deletes.
 
-    `path` is then the journal of a killed process: it ends with the intent of that batch.
+    `batch_number` is the number of the batch, from 1; `is_done` is True if S3 deletes it. `path`
+    is then the journal of a killed process: it ends with the intent of that batch.
     """
 
     def kill() -> None:

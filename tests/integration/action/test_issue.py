@@ -167,19 +167,25 @@ def test_restore_updates_an_open_issue(run_scheduled, bucket, github):
     assert headline(find_issue(github).body) == headline(run.summary)
 
 
-def test_each_bucket_and_prefix_has_a_separate_issue(run_scheduled, bucket, github):
+def test_each_bucket_and_prefix_has_a_separate_issue(run_scheduled, bucket, local_s3, github):
+    second_bucket = local_s3.new_bucket()
     for number in range(3):
         bucket.deploy(f"app/site-{number}", days=9 - number)
+    for number in range(5):
+        second_bucket.deploy(f"site-{number}", days=9 - number)
     for keep_count in ("1", "2"):
-        run_scheduled(keep_count=keep_count, match="site-.*")
-        run_scheduled(keep_count=keep_count, match="site-.*", prefix="app")
+        settings = {"keep_count": keep_count, "match": "site-.*"}
+        run_scheduled(**settings)
+        run_scheduled(**settings, prefix="app")
+        run_scheduled(**settings, environ=second_bucket.inputs())
 
     assert [issue.title for issue in list_issues(github)] == [
         f"Cleanup of s3://{bucket.name}/",
         f"Cleanup of s3://{bucket.name}/app/",
+        f"Cleanup of s3://{second_bucket.name}/",
     ]
     counts = [row_counts(issue.body)[0] for issue in list_issues(github)]
-    assert counts == [4, 1]
+    assert counts == [4, 1, 3]
 
 
 def test_targets_of_one_policy_file_share_an_issue(run_scheduled, bucket, github, tmp_path):

@@ -15,6 +15,18 @@ from tests.support.s3.memory_site import MemorySite, intercept_requests, running
 
 DENIED = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 PROBE_KEY = RESTORE_PROBE_KEY_PREFIX
+WRITE_METHODS = ("DELETE", "DELETE", "DELETE", "PUT", "DELETE", "DELETE", "DELETE")
+"""The write requests of a probe without faults."""
+LAST_WRITE = ("DELETE", WRITE_METHODS.count("DELETE"))
+
+each_write = pytest.mark.parametrize(
+    ("method", "number"),
+    [
+        (method, number)
+        for method in ("PUT", "DELETE")
+        for number in range(1, WRITE_METHODS.count(method) + 1)
+    ],
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +74,7 @@ def test_store_that_can_restore_is_reported_and_nothing_remains(
     assert findings["versioning"]["level"] == "note"
     assert_screen(findings["versioning"]["message"])
     assert copy_versions(site) == before
+    assert tuple(request.method for request in list_writes(site)) == WRITE_METHODS
     keys = {request.target.partition("?")[0] for request in list_writes(site)}
     assert len(keys) == 1
     assert next(iter(keys)).startswith(f"/{site.name}/{PROBE_KEY}")
@@ -111,9 +124,8 @@ def test_without_the_option_nothing_is_written(site: MemorySite, examine, assert
     assert_screen(findings["versioning"]["message"])
 
 
-@pytest.mark.parametrize("number", range(1, 4))
+@each_write
 @pytest.mark.parametrize("fault", ["500", "dropped", "lost", "denied"])
-@pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_failed_request_leaves_nothing_in_the_bucket(
     site: MemorySite, examine, method: str, fault: str, number: int
 ) -> None:
@@ -125,19 +137,36 @@ def test_failed_request_leaves_nothing_in_the_bucket(
         case "denied":
             site.proxy.answer(method, pattern, DENIED, status=403, nth=number)
         case "dropped":
-            site.proxy.answer_with(method, pattern, lambda _: Answer(status=503, body=b""))
+            site.proxy.drop(method, pattern, nth=number, is_forwarded=False)
         case "lost":
             site.proxy.drop(method, pattern, nth=number)
+    code, _, _ = examine("--probe-restore")
+    # A denied request is not sent again, except the removal of the last version.
+    is_denied = fault == "denied" and (method, number) != LAST_WRITE
+    assert code == (ExitCode.ACCESS if is_denied else ExitCode.DONE)
+    assert copy_versions(site) == before
+
+
+@each_write
+def test_object_that_remains_when_requests_keep_failing_is_reported(
+    site: MemorySite, examine, method: str, number: int
+) -> None:
+    keys_before = {*site._bucket.versions}
+    requests: list[Request] = []
+
+    def fail_from_number_on(request: Request) -> Answer:
+        requests.append(request)
+        return site.answer(request) if len(requests) < number else Answer(status=503, body=b"")
+
+    site.proxy.answer_with(method, PROBE_KEY, fail_from_number_on)
     code, findings, _ = examine("--probe-restore")
-    if fault == "dropped":
-        assert code != ExitCode.DONE
-    remaining = {
-        key: versions for key, versions in copy_versions(site).items() if key not in before
-    }
-    report = json.dumps(findings)
-    assert not remaining or all(key in report for key in remaining)
-    if fault != "dropped":
-        assert not remaining
+    is_restore_tested = (method, number) == LAST_WRITE
+    assert code == (ExitCode.DONE if is_restore_tested else ExitCode.REFUSED)
+    remaining_keys = {*site._bucket.versions} - keys_before
+    # The first two deletions are of a key that does not exist; the second creates a marker.
+    assert len(remaining_keys) == (method == "DELETE" and number > 2)
+    topic = "leftover" if is_restore_tested else "restore"
+    assert all(key in findings[topic]["message"] for key in remaining_keys)
 
 
 @pytest.mark.parametrize("number", range(1, 9))

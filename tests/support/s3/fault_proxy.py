@@ -55,7 +55,7 @@ class _Rule:
     nth: int | None
     before: Callable[[], object] | None = None
     canned: Answer | None = None
-    reply: Callable[[Request], str | Answer] | None = None
+    reply: Callable[[Request], str | Answer | None] | None = None
     rewrite: Callable[[bytes], bytes] | None = None
     refused: Mapping[str, tuple[str, str]] | None = None
     drops_answer: bool = False
@@ -74,9 +74,9 @@ class _Rule:
 class FaultProxy:
     """Forwards requests to an S3, except those that match a rule; the last rule added wins.
 
-    Each rule has a method and a regular expression that is searched in path and query. Rules do
+    Each rule names a method and a regular expression that is searched in path and query. Rules do
     not apply to probes unless `ignores_probes` is False. A `late` rule applies only while
-    `is_applying` is True: after the plan was made.
+    `is_applying` is True: after the plan was made, when the deletion starts.
     """
 
     def __init__(self, upstream: str | Callable[[Request], Answer]) -> None:
@@ -114,9 +114,14 @@ class FaultProxy:
         """Answer without forwarding, with a body or an answer made from the request."""
         self._add_rule(method, pattern, None, reply=make)
 
-    def drop(self, method: str, pattern: str, *, nth: int | None = None) -> None:
-        """Forward the request, and close the connection without an answer."""
-        self._add_rule(method, pattern, nth, drops_answer=True)
+    def drop(
+        self, method: str, pattern: str, *, nth: int | None = None, is_forwarded: bool = True
+    ) -> None:
+        """Close the connection without an answer; forward the request before, or not at all."""
+        if is_forwarded:
+            self._add_rule(method, pattern, nth, drops_answer=True)
+        else:
+            self._add_rule(method, pattern, nth, reply=lambda _: None)
 
     def rewrite(
         self,
@@ -162,7 +167,7 @@ class FaultProxy:
 
     @property
     def deletions(self) -> list[Request]:
-        """The requests that write (batches and single deletions), except probes."""
+        """The requests that write, uploads included, except probes."""
         writes = [request for request in self.requests if request.is_write]
         return [request for request in writes if not (self.ignores_probes and request.is_probe)]
 

@@ -7,7 +7,6 @@ import pytest
 
 from ci3.github.markers import make_marker
 from tests.support.action_reports import (
-    ALL,
     APPLY,
     comment_of,
     headline,
@@ -276,4 +275,3 @@ def test_head_of_a_pushed_branch_is_a_pin(act, bucket):
     act(event=PUSH_TO_BRANCH, environ={"GITHUB_SHA": MERGE_SHA}, keep_count="1", mode="apply")
 
     assert bucket.folders() == {"site-6", HEAD_SHA[:7]}
-    assert bucket.folders() != ALL

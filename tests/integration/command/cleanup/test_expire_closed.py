@@ -144,7 +144,7 @@ def test_saved_plan_of_another_repository_is_refused(
 def test_journal_of_another_repository_is_not_resumed(site, proxy, github, monkeypatch):
     proxy.refuse({"pr-12/file-00001"}, "AccessDenied")
     options = ("--auto-approve", "--journal-file", "journal.jsonl")
-    assert run(site, "cleanup", *options) != 0
+    assert run(site, "cleanup", *options) == 3
     proxy.forget_rules()
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/backoffice")
 
@@ -153,12 +153,13 @@ def test_journal_of_another_repository_is_not_resumed(site, proxy, github, monke
     assert "pr-12/file-00001" in site.content()
 
 
-def test_saved_plan_deletes_nothing_while_github_fails(site, github):
+@pytest.mark.parametrize(("extra_options", "exit_code"), [((), 5), (("--skip-changed",), 0)])
+def test_saved_plan_deletes_nothing_while_github_fails(site, github, extra_options, exit_code):
     assert run(site, "plan-cleanup", "--plan-file", "plan.json") == 0
     github.fail_next("GET", "pulls", 403, {"message": "no"})
 
-    options = ("--plan-file", "plan.json", "--auto-approve", "--skip-changed")
-    main(["cleanup", *site.options(), *options])
+    options = ("--plan-file", "plan.json", "--auto-approve", *extra_options)
+    assert main(["cleanup", *site.options(), *options]) == exit_code
 
     assert site.folders() == {"main", "pr-12", "pr-13", "pr-14"}
 
@@ -171,12 +172,12 @@ def test_interrupted_deletion_is_resumed_with_the_current_state_of_pull_requests
     denied_keys = {"pr-12/file-00001", "pr-13/file-00001", "pr-14/file-00001"}
     proxy.refuse(denied_keys, "AccessDenied")
     options = ("--auto-approve", "--journal-file", "journal.jsonl")
-    assert run(site, "cleanup", *options, rules=rules) != 0
+    assert run(site, "cleanup", *options, rules=rules) == 3
     assert {key for key in site.content() if key.startswith("pr-")} == denied_keys
     proxy.forget_rules()
     github.content.reopen_pull_request(12)
 
-    main(["cleanup", *site.options(), "--resume", "journal.jsonl", "--auto-approve"])
+    assert main(["cleanup", *site.options(), "--resume", "journal.jsonl", "--auto-approve"]) == 3
 
     assert site.folders() == {"main", "pr-12"}
 

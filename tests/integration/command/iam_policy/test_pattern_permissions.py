@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from ci3.cli.main import main
+from ci3.errors import ExitCode
 from tests.support.apps import MATCH, commit, deploy_app, list_deployments
 from tests.support.s3.iam import IamProxy, RequiredPermission, is_allowed
 from tests.support.s3.memory_site import MemorySite, intercept_requests
@@ -57,17 +58,30 @@ def test_printed_policy_is_enough_for_a_pattern(
     assert not iam.denied
 
 
-@pytest.mark.parametrize("omitted_sid", ["ListDeployments", "DeleteObjects", "ReadLiveFromObject"])
+@pytest.mark.parametrize(
+    ("omitted_sid", "exit_code"),
+    [
+        ("ListDeployments", ExitCode.ACCESS),
+        ("DeleteObjects", ExitCode.PARTIAL),
+        ("ReadLiveFromObject", ExitCode.REFUSED),
+    ],
+)
 def test_each_statement_for_a_pattern_is_needed(
-    site: MemorySite, iam: IamProxy, capsys: pytest.CaptureFixture[str], omitted_sid: str
+    site: MemorySite,
+    iam: IamProxy,
+    capsys: pytest.CaptureFixture[str],
+    omitted_sid: str,
+    exit_code: ExitCode,
 ) -> None:
     live = ("--live-from", "object:live/{folder}")
     policy = print_policy(capsys, "apply", PATTERNS[0], *live)
+    before = site.content()
     statements = [item for item in policy["Statement"] if item["Sid"] != omitted_sid]
     assert len(statements) == len(policy["Statement"]) - 1
     iam.policy = {"Statement": statements}
     options = [*site.options(), "--prefix", PATTERNS[0], "--match", MATCH, "--keep-count", "1"]
-    assert main(["cleanup", *options, *live, "--auto-approve"]) != 0
+    assert main(["cleanup", *options, *live, "--auto-approve"]) == exit_code
+    assert site.content() == before
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_saved_plan_reconciles_rules_with_the_current_state(site) -> None:
     assert main(["plan-cleanup", *site.options(), *BY_S3, *plan]) == 0
     assert len(json.loads(Path("plan.json").read_text())["rules"]) == 2
     site.deploy("old-1", days=0)
-    main(["cleanup", *plan, "--auto-approve", "--journal-file", "k.jsonl"])
+    assert main(["cleanup", *plan, "--auto-approve", "--journal-file", "k.jsonl"]) == 0
     assert "old-1" not in list_rule_names(site)
 
 
