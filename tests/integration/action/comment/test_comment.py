@@ -272,6 +272,7 @@ def test_comment_begins_with_its_marker_and_the_verdict_in_words(
 def test_head_of_a_pushed_branch_is_a_pin(act, bucket):
     bucket.deploy(HEAD_SHA[:7], days=99)
 
-    act(event=PUSH_TO_BRANCH, environ={"GITHUB_SHA": MERGE_SHA}, keep_count="1", mode="apply")
+    settings = {"keep_count": "1", "match": r"site-\d|[0-9a-f]{7}", "mode": "apply"}
+    act(event=PUSH_TO_BRANCH, environ={"GITHUB_SHA": MERGE_SHA}, **settings)
 
     assert bucket.folders() == {"site-6", HEAD_SHA[:7]}

@@ -240,7 +240,7 @@ def test_new_settings_can_keep_a_deployment_of_the_plan(site: Bucket, proxy: Fau
     assert site.folders() == {"newer", "new", "old-1"}
 
 
-def test_deployment_that_became_deletable_is_kept_by_the_resumed_run(
+def test_deployment_that_only_a_new_run_would_delete_is_kept(
     site: Bucket, proxy: FaultProxy, capsys, assert_screen
 ) -> None:
     crash(site, proxy, 2)

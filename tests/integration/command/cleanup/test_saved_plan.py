@@ -55,7 +55,7 @@ def test_apply_does_not_change_the_plan_file(site, saved_plan):
     assert Path("plan.json").read_bytes() == before
 
 
-def test_deployment_that_became_deletable_since_the_plan_is_kept(site, saved_plan):
+def test_deployment_that_only_a_new_plan_would_delete_is_kept(site, saved_plan):
     site.deploy("d9", days=0)
 
     assert apply() == 0
