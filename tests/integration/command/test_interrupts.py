@@ -56,7 +56,7 @@ def test_interrupt_after_the_deletion_refers_to_the_journal(
     assert_screen(read_error(capsys), is_shared=True)
 
 
-def test_interrupt_before_the_first_deletion_says_that_nothing_was_deleted(
+def test_interrupt_before_the_first_deletion_reports_that_nothing_was_deleted(
     seeded: Bucket, interrupt_call, capsys, assert_screen
 ) -> None:
     interrupt_call("ci3.pipeline.target_run.approve_plan")
