@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -54,11 +55,17 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """Restore the signal handlers that a command or a step replaces."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.getsignal(signal_number) for signal_number in numbers]
+    """Give each test the default handlers of signals, which a command or a step replaces.
+
+    A shell starts a process in the background with SIGINT ignored.
+    """
+    hook = sys.unraisablehook
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    for signal_number, handler in handlers.items():
+        signal.signal(signal_number, handler)
     yield
-    for signal_number, handler in zip(numbers, handlers, strict=True):
+    sys.unraisablehook = hook
+    for signal_number, handler in handlers.items():
         signal.signal(signal_number, handler)
 
 

@@ -5,7 +5,6 @@ import importlib._bootstrap
 import logging
 import queue
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -20,9 +19,8 @@ IMPORT_FILE = importlib._bootstrap._find_and_load.__code__.co_filename
 
 
 @pytest.fixture(autouse=True)
-def _alarm(monkeypatch):
-    """Stop the timer, and restore its handler and the hook of exceptions that Python ignores."""
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+def _alarm():
+    """Stop the timer and restore its handler."""
     handler = signal.getsignal(signal.SIGALRM)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)

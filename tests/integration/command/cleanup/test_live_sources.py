@@ -18,7 +18,7 @@ from tests.support.s3.answers import error
 from tests.support.s3.bucket import Bucket
 from tests.support.s3.fault_proxy import FaultProxy
 from tests.support.web_site import WebSite, running_site
-from tests.unit.live.test_aws_cloudfront import distribute
+from tests.unit.live.test_aws_cloudfront import add_distribution
 
 LIVE = "ab12cd3" + "0" * 33
 MISSING = "dead123" + "0" * 33
@@ -74,7 +74,7 @@ def write_object(servers: Servers, name: str) -> None:
 
 def point_distribution(servers: Servers, name: str) -> None:
     domain = f"{servers.bucket.name}.s3.eu-central-1.amazonaws.com"
-    distribute(servers.cloudfront, (domain, f"/{name}"), aliases=("www.example.org",))
+    add_distribution(servers.cloudfront, (domain, f"/{name}"), aliases=("www.example.org",))
 
 
 def write_parameter(servers: Servers, name: str) -> None:
@@ -258,7 +258,7 @@ def test_folder_that_contains_the_pointer_is_kept(servers, capsys, assert_screen
 def test_distribution_with_an_unknown_folder_refuses(servers, capsys, assert_screen):
     point_distribution(servers, "d0")
     domain = f"{servers.bucket.name}.s3.amazonaws.com"
-    distribute(servers.cloudfront, (domain, ""), aliases=("shop.example.org",))
+    add_distribution(servers.cloudfront, (domain, ""), aliases=("shop.example.org",))
 
     assert main(make_argv(servers, SOURCES["cloudfront"], "cleanup", "--auto-approve")) == 4
 

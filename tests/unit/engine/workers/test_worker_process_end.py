@@ -22,14 +22,6 @@ needs_cores = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def interrupts():
-    """Make child processes handle SIGINT, which processes of a background shell ignore."""
-    previous_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous_handler)
-
-
 def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
     """Run a script in a single-threaded Python process."""
     preamble = (
@@ -51,7 +43,6 @@ def run_script(shop: Bucket, script: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("is_in_worker", [True, False])
-@pytest.mark.usefixtures("interrupts")
 def test_interrupt_during_the_fork_is_handled_only_by_the_parent(shop, is_in_worker):
     """An interrupt in the worker would run the handler of the parent a second time."""
     script = (
@@ -108,7 +99,6 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
 @needs_cores
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("name", ["plan-cleanup", "cleanup"])
-@pytest.mark.usefixtures("interrupts")
 def test_no_worker_outlives_its_parent(memory_server, signal_number, name, tmp_path):
     """One worker runs for the plan, and another for the refresh before the deletion."""
     memory_server.prepare_bucket(LARGE, 100)
