@@ -53,6 +53,9 @@ def test_versioned_bucket_gets_markers_and_keeps_every_version(seeded_site: Buck
     assert sum(is_marker for _, is_marker in seeded_site.versions()) == 9
     assert sum(not is_marker for _, is_marker in seeded_site.versions()) == 6 + 9
     assert all(outcome["marker"] for outcome in read_outcomes(run.journal))
+    intents = [record for record in run.journal if record["record"] == "intent"]
+    rows = [row for intent in intents for part in intent["parts"] for row in part["objects"]]
+    assert {version_id for *_, version_id in rows} == {"null"}
 
 
 @pytest.mark.parametrize("name", ["a+b", "a%2Fb", "é 😀", "a&b<c>", "..", "a\x01b", "' \""])

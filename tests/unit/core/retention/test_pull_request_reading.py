@@ -50,7 +50,7 @@ def test_without_a_reading_a_preview_is_kept_and_nothing_is_reported():
     reading = PullRequestReading()
     check = check_preview(deployment("pr-12", 20), reading, PERIOD, NOW)
     assert check is not None
-    assert (check.is_expired, check.is_known) == (False, False)
+    assert (check.is_expired, check.is_known, check.depends_on_oldest) == (False, False, False)
     assert check.message == "#12 was not read"
     assert reading.problem == ""
     assert find_expiry_warnings(reading) == ()
