@@ -12,7 +12,7 @@ from ci3.github.workflow_commands import SUMMARY_LIMIT_BYTES, Runner
 from ci3.pipeline.context import TargetContext
 from ci3.pipeline.doctor import run_doctor
 from ci3.pipeline.expansion import open_targets
-from ci3.report.doctor import render_checkups_markdown, show_checkup
+from ci3.report.doctor import label_checkups, render_checkups_markdown, show_checkups
 from ci3.report.markdown_format import RenderContext
 
 EXAMINED: Final = "examined"
@@ -24,12 +24,11 @@ def run_doctor_step(
 ) -> ExitCode:
     """Check every target; write findings to log and summary, and annotate the serious ones."""
     checkups = [run_doctor(target) for target in open_targets(target_contexts)]
-    for checkup in checkups:
-        show_checkup(console, checkup)
+    show_checkups(console, checkups)
     context = RenderContext(budget_bytes=SUMMARY_LIMIT_BYTES, run_url=run_url)
     runner.write_summary(render_checkups_markdown(checkups, context))
-    for checkup in checkups:
-        prefix = f"{checkup.url}: " if len(checkups) > 1 else ""
+    for checkup, label in zip(checkups, label_checkups(checkups), strict=True):
+        prefix = f"{label}: " if len(checkups) > 1 else ""
         for finding in checkup.findings:
             message = f"{prefix}{finding.text}"
             if finding.level is Level.PROBLEM:

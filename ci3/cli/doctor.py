@@ -16,7 +16,7 @@ from ci3.cli.options import (
 from ci3.config.pattern_targets import lists_targets
 from ci3.core.doctor.finding import exit_code_of_findings
 from ci3.pipeline.doctor import run_doctor
-from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
+from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkups
 from ci3.report.markdown_format import RenderContext
 
 _SETTINGS = (
@@ -64,6 +64,5 @@ def doctor(*, output: str, **values: str | bool | None) -> int:
     elif output == "markdown":
         write_markdown(render_checkups_markdown(checkups, RenderContext()))
     else:
-        for checkup in checkups:
-            show_checkup(create_console(sys.stdout), checkup)
+        show_checkups(create_console(sys.stdout), checkups)
     return exit_code_of_findings(checkups)

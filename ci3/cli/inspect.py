@@ -18,6 +18,7 @@ from ci3.cli.options import (
 )
 from ci3.config.pattern_targets import lists_targets
 from ci3.core.plan.json_writer import dump_explanations, dump_inventories, dump_objects
+from ci3.core.plan.shared_folders import label_targets
 from ci3.core.retention.age_order import sort_newest_first
 from ci3.engine.inventory.listing import list_deployment
 from ci3.engine.inventory.names import NameScope, resolve_name
@@ -57,7 +58,8 @@ def list_deployments(*, output: str, **values: str | None) -> int:
     targets = resolve_option_targets(values)
     exit_code = ExitCode.DONE
     inventories = []
-    for target in open_command_targets(targets):
+    opened = open_command_targets(targets)
+    for target in opened:
         inventory = target.context.take_inventory(target.bucket)
         for unlisted_folder in inventory.unlisted:
             show_error(
@@ -76,9 +78,22 @@ def list_deployments(*, output: str, **values: str | None) -> int:
         ]
         click.echo(dump_inventories(entries, has_targets=lists_targets(targets[0])), nl=False)
         return exit_code
-    for url, inventory in inventories:
-        _show_inventory(url if len(inventories) > 1 else "", url, inventory, output)
+    for (url, inventory), title in zip(inventories, _make_titles(opened), strict=True):
+        _show_inventory(title, url, inventory, output)
     return exit_code
+
+
+def _make_titles(targets: Sequence["OpenTarget"]) -> list[str]:
+    """Return a title for each of several targets, an empty one for a single target."""
+    if len(targets) == 1:
+        return [""]
+    all_settings = [target.context.settings for target in targets]
+    return label_targets(
+        [
+            (settings.url, settings.match.pattern if settings.match else "")
+            for settings in all_settings
+        ]
+    )
 
 
 def _show_inventory(title: str, url: str, inventory: "Inventory", output: str) -> None:
@@ -113,12 +128,13 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     targets = resolve_option_targets(values)
     opened = open_command_targets(targets)
     folder = _resolve_name(name, opened)
-    objects_by_url = []
-    for target in opened if folder else ():
+    objects_by_url, titles = [], []
+    for target, title in zip(opened, _make_titles(opened), strict=True) if folder else ():
         settings = target.context.settings
         _, objects = list_deployment(target.bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
             objects_by_url.append((settings.url, objects))
+            titles.append(title)
     if not objects_by_url:
         raise _not_found(name, targets)
     if output == "json":
@@ -126,8 +142,7 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
             dump_objects(folder, objects_by_url, has_targets=lists_targets(targets[0])), nl=False
         )
         return
-    for url, objects in objects_by_url:
-        title = url if len(objects_by_url) > 1 else ""
+    for (_, objects), title in zip(objects_by_url, titles, strict=True):
         if output == "markdown":
             write_markdown(listings.render_objects_markdown(objects, title))
         else:
@@ -152,20 +167,20 @@ def explain(*, name: str, output: str, **values: str | None) -> None:
     targets = resolve_option_targets(values)
     opened = open_command_targets(targets)
     folder = _resolve_name(name, opened)
-    explanations, ignored_reason = [], ""
-    for target in opened:
+    explanations, titles, ignored_reason = [], [], ""
+    for target, title in zip(opened, _make_titles(opened), strict=True):
         explanation = target.context.explain(target.bucket, folder)
         if isinstance(explanation, str):
             ignored_reason = ignored_reason or explanation
         else:
             explanations.append((target.context.settings.url, explanation))
+            titles.append(title)
     if not explanations:
         raise _not_found(name, targets, ignored_reason)
     if output == "json":
         click.echo(dump_explanations(explanations, has_targets=lists_targets(targets[0])), nl=False)
         return
-    for url, explanation in explanations:
-        title = url if len(opened) > 1 else ""
+    for (_, explanation), title in zip(explanations, titles, strict=True):
         if output == "markdown":
             write_markdown(listings.render_explanation_markdown(explanation, title))
         else:

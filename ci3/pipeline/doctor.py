@@ -41,7 +41,8 @@ def run_doctor(target: OpenTarget) -> TargetFindings:
         facts = replace(facts, probe=probe_deletion(bucket, facts))
     if settings.probe_restore and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, restore_probe=probe_restore(bucket, facts))
-    return TargetFindings(url=settings.url, findings=check_bucket(facts))
+    match = settings.match.pattern if settings.match else ""
+    return TargetFindings(url=settings.url, match=match, findings=check_bucket(facts))
 
 
 def _add_plan_facts(

@@ -14,6 +14,7 @@ from ci3.core.doctor.finding import (
     exit_code_of_findings,
 )
 from ci3.core.formatting import escape_control_chars, format_json, pluralize
+from ci3.core.plan.shared_folders import label_targets
 from ci3.errors import end_sentence
 from ci3.report.markdown_format import (
     RenderContext,
@@ -61,9 +62,19 @@ def format_checkup_headline(checkups: Sequence[TargetFindings]) -> str:
     return f"{headline} ({others})" if others else headline
 
 
-def show_checkup(console: Console, checkup: TargetFindings) -> None:
-    """Print every finding with its advice, the worst last, then the headline."""
-    print_line(console, checkup.url, "bold")
+def label_checkups(checkups: Sequence[TargetFindings]) -> list[str]:
+    """Return a label for each checkup: the URL, and `match` where another one has the same URL."""
+    return label_targets([(checkup.url, checkup.match) for checkup in checkups])
+
+
+def show_checkups(console: Console, checkups: Sequence[TargetFindings]) -> None:
+    """Print the findings of each target with their advice, the worst last, then its headline."""
+    for checkup, label in zip(checkups, label_checkups(checkups), strict=True):
+        _show_checkup(console, checkup, label)
+
+
+def _show_checkup(console: Console, checkup: TargetFindings, label: str) -> None:
+    print_line(console, label, "bold")
     findings = _sort_worst_last(checkup)
     topics = [escape_control_chars(finding.topic) for finding in findings]
     topic_width = max((_MIN_TOPIC_WIDTH, *(len(topic) + _TOPIC_GAP for topic in topics)))
@@ -93,9 +104,13 @@ def _wrap(console: Console, text: str, margin: str, hanging_indent: str = "") ->
 def render_checkups_markdown(checkups: Sequence[TargetFindings], context: RenderContext) -> str:
     """Render checkups within the byte budget: as many complete targets as fit."""
     is_single_target = len(checkups) == 1
-    label = format_code(checkups[0].url) if is_single_target else f"{len(checkups):,} targets"
-    head = format_verdict(_describe_verdict(checkups), label)
-    parts = [_format_target(checkup, has_title=not is_single_target) for checkup in checkups]
+    labels = label_checkups(checkups)
+    subject = format_code(labels[0]) if is_single_target else f"{len(checkups):,} targets"
+    head = format_verdict(_describe_verdict(checkups), subject)
+    parts = [
+        _format_target(checkup, "" if is_single_target else label)
+        for checkup, label in zip(checkups, labels, strict=True)
+    ]
     budget_bytes = context.budget_bytes - count_bytes(head) - count_bytes(context.run_url) - 200
     return format_document(head, *take_fitting_parts(parts, budget_bytes, context))
 
@@ -117,7 +132,7 @@ def _describe_verdict(checkups: Sequence[TargetFindings]) -> Verdict:
     )
 
 
-def _format_target(checkup: TargetFindings, *, has_title: bool) -> str:
+def _format_target(checkup: TargetFindings, label: str) -> str:
     rows = (
         (
             f"{_GLYPHS[finding.level]}&nbsp;{escape_breakable(finding.topic)}",
@@ -126,10 +141,10 @@ def _format_target(checkup: TargetFindings, *, has_title: bool) -> str:
         for finding in _sort_worst_last(checkup, is_reversed=True)
     )
     table = format_table(("Check", "Finding"), rows)
-    if not has_title:
+    if not label:
         return table
     verdict = _describe_verdict((checkup,))
-    title = f"{verdict.glyph} {format_code(checkup.url)}: {escape_markdown(verdict.result)}"
+    title = f"{verdict.glyph} {format_code(label)}: {escape_markdown(verdict.result)}"
     return f"**{title}**\n\n{table}"
 
 

@@ -41,9 +41,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFindings:
-    """The findings for one target; `url` is the address of the folder with the deployments."""
+    """The findings for one target; `url` is the address of the folder with the deployments.
+
+    `match` is the pattern of the deployments' names; empty without one.
+    """
 
     url: str
+    match: str = ""
     findings: tuple[Finding, ...]
 
 

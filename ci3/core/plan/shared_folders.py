@@ -58,13 +58,13 @@ def label_refusals(plans: Sequence[Plan]) -> list[tuple[str, Refusal]]:
 
 def label_plans(plans: Sequence[Plan]) -> list[str]:
     """Return a label for each plan: the URL, and `match` where another plan has the same URL."""
-    counts = Counter(plan.target.url for plan in plans)
-    return [
-        plan.target.url
-        if counts[plan.target.url] == 1
-        else f"{plan.target.url} match: {_match_of(plan)}"
-        for plan in plans
-    ]
+    return label_targets([(plan.target.url, _match_of(plan)) for plan in plans])
+
+
+def label_targets(targets: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a label for each target of a URL and its `match`; see `label_plans`."""
+    counts = Counter(url for url, _ in targets)
+    return [url if counts[url] == 1 else f"{url} match: {match}" for url, match in targets]
 
 
 def _group_by_folder(plans: Sequence[Plan]) -> dict[tuple[str, str, str], list[int]]:

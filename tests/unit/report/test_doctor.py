@@ -23,7 +23,7 @@ from ci3.core.model.issues import (
     WarningCode,
 )
 from ci3.core.model.result import DeleteGuard, GuardProbe
-from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkup
+from ci3.report.doctor import render_checkups_json, render_checkups_markdown, show_checkups
 from ci3.report.markdown_format import RenderContext
 from tests.support.builders import days_ago
 from tests.support.examinations import COMMITS, LIVE, aim, healthy_facts
@@ -89,7 +89,7 @@ LARGE_CONTEXT = RenderContext(budget_bytes=100_000)
 
 @pytest.mark.parametrize("name", CASES)
 def test_checkup_on_a_terminal_equals_its_golden(name: str) -> None:
-    assert_golden(f"{name}.txt", print_report(show_checkup, CASES[name], width=110))
+    assert_golden(f"{name}.txt", print_report(show_checkups, [CASES[name]], width=110))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -121,7 +121,7 @@ def test_targets_that_do_not_fit_are_counted() -> None:
 
 
 @pytest.mark.parametrize("show", [
-    lambda checkup: print_report(show_checkup, checkup),
+    lambda checkup: print_report(show_checkups, [checkup]),
     lambda checkup: render_checkups_markdown([checkup], LARGE_CONTEXT),
 ])  # fmt: skip
 def test_names_are_shown_and_never_interpreted(show) -> None:
