@@ -365,3 +365,12 @@ def test_only_a_preview_that_is_not_expired_has_a_check(closed_days, has_check):
     )
     codes = [check.code for check in evaluation.checks]
     assert codes.count(ReasonCode.EXPIRE_CLOSED) == has_check
+
+
+@pytest.mark.parametrize(("closed_days", "depends"), [(10, False), (90, True)])
+def test_only_a_preview_uploaded_long_after_the_closing_depends_on_older_objects(
+    closed_days, depends
+):
+    pull_requests = reading(_12=pull_request(closed_days))
+    check = check_preview(deployment("pr-12", 20), pull_requests, PERIOD, NOW)
+    assert check.depends_on_oldest is depends
