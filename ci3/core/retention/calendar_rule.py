@@ -34,7 +34,7 @@ class Periods:
     def check(self, dated: DatedDeployment, uncounted: str) -> RuleCheck:
         """Return whether a deployment is the newest of its period.
 
-        `uncounted` is why a deployment that is not incomplete does not count; empty if it counts.
+        `uncounted` is why a complete deployment does not count; empty if the deployment counts.
         """
         label = _format_label(self.code, dated.completed_at)
         newest_at = self.newest.get(label)
