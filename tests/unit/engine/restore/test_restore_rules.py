@@ -21,7 +21,6 @@ from tests.unit.engine.restore.restore_run import RestoreRun, list_markers
 
 FOREIGN = config(foreign_rule())
 PUT, GET = ("PUT", r"\?lifecycle"), ("GET", r"\?lifecycle")
-TOMORROW = datetime.now(UTC) + timedelta(days=1)
 DENIED = (403, error("AccessDenied"))
 
 
@@ -72,7 +71,8 @@ def apply_with_lifecycle_engine(site: MemorySite) -> str:
 
 
 def list_due_keys(site: MemorySite, name: str = "old-1") -> list[str]:
-    return [key for key in due_keys(site._bucket, TOMORROW) if key.startswith(f"{name}/")]
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    return [key for key in due_keys(site._bucket, tomorrow) if key.startswith(f"{name}/")]
 
 
 def test_rule_on_a_restored_deployment_is_removed_first(site: MemorySite) -> None:
