@@ -11,6 +11,7 @@ from ci3.core.retention.decide import RetentionPolicy, evaluate
 from ci3.core.retention.unfinished import PartialDeletion
 from ci3.core.units import Duration
 from tests.support.builders import NOW, deployment, inventory, live_pin, marker_only_deployment
+from tests.support.golden import assert_messages
 
 LIVE = live_pin("old", "version.json names old")
 
@@ -106,14 +107,18 @@ def test_partly_deleted_deployment_is_recorded_as_incomplete():
     assert completeness == {"new": True, "old": False}
 
 
-def test_counts_by_name_and_by_upload_have_different_messages():
-    deployments = inventory(*(deployment(f"build-{number}", 9 - number) for number in range(3)))
-    policy = RetentionPolicy(keep_count=1, age_from=AgeFrom.NAME)
-
+@pytest.mark.parametrize("age_from", [AgeFrom.NAME, AgeFrom.SPAN])
+def test_messages_of_counts_by_name_and_by_upload(age_from):
+    deployments = inventory(*(deployment(f"build-{number}", 9 - number) for number in range(4)))
+    policy = RetentionPolicy(keep_count=2, age_from=age_from)
     evaluations = evaluate(deployments, policy, (), NOW, 1)
-
-    [checks] = [
-        evaluation.checks for evaluation in evaluations if evaluation.deployment.name == "build-0"
+    messages = [
+        (
+            evaluation.deployment.name,
+            "\n".join(
+                check.message for check in evaluation.checks if check.code is ReasonCode.KEEP_COUNT
+            ),
+        )
+        for evaluation in evaluations
     ]
-    messages = [check.message for check in checks if check.code is ReasonCode.KEEP_COUNT]
-    assert len({*messages}) == 2
+    assert_messages(__file__, messages, age_from.value)
