@@ -202,6 +202,8 @@ def test_plain_listing_that_is_denied_is_not_a_restore(site: MemorySite, run) ->
 
 def test_older_version_that_becomes_current_is_not_a_restore(site: MemorySite, run) -> None:
     site.put("old-1/file-00000", days=10, body=b"newest")
+    for number in range(3):  # only one deployment: the first request to delete is that of old-1
+        site.remove(f"old-2/file-{number:05}")
     journal = clean_up(site, run)
     key = "old-1/file-00000"
 
