@@ -21,6 +21,7 @@ from ci3.core.retention.closed_previews import (
     select_closed_previews,
 )
 from ci3.core.retention.decide import RetentionPolicy, evaluate
+from ci3.core.retention.evidence import find_required_evidence
 from ci3.core.retention.unfinished import PartialDeletion
 from ci3.core.units import Duration
 from tests.support.builders import (
@@ -374,3 +375,13 @@ def test_only_a_preview_uploaded_long_after_the_closing_depends_on_older_objects
     pull_requests = reading(_12=pull_request(closed_days))
     check = check_preview(deployment("pr-12", 20), pull_requests, PERIOD, NOW)
     assert check.depends_on_oldest is depends
+
+
+def test_preview_that_an_older_object_could_make_expired_is_required_in_full():
+    evaluations = evaluate_all(
+        deployment("pr-12", 20), deployment("pr-13", 21), deployment("release", 40),
+        keep_count=2,
+        pull_requests=reading(_12=pull_request(90), _13=pull_request(None)),
+    )  # fmt: skip
+    required = find_required_evidence(evaluations, RetentionPolicy(keep_count=2))
+    assert {deployment.name for deployment in required} == {"release", "pr-12"}
