@@ -385,3 +385,18 @@ def test_preview_that_an_older_object_could_make_expired_is_required_in_full():
     )  # fmt: skip
     required = find_required_evidence(evaluations, RetentionPolicy(keep_count=2))
     assert {deployment.name for deployment in required} == {"release", "pr-12"}
+
+
+def test_calendar_rule_explains_why_a_deployment_does_not_count():
+    evaluations = evaluate_all(
+        deployment("pr-12", 20), deployment("main", 21),
+        keep_daily=5, keep_count=1, pins=pin_protected(["main"]),
+    )  # fmt: skip
+    messages = {
+        evaluation.deployment.name: check.message
+        for evaluation in evaluations
+        for check in evaluation.checks
+        if check.code is ReasonCode.KEEP_DAILY
+    }
+    assert messages["pr-12"].startswith(f"{REPOSITORY}#12 was closed")
+    assert messages["main"] == "protected, so not counted"
