@@ -244,7 +244,7 @@ def test_annotation_has_only_a_title_property(capsys):
 def test_annotations_within_githubs_limit_are_not_counted(capsys):
     runner = Runner("")
     for add_annotation in (runner.add_warning, runner.add_error) * 9:
-        add_annotation("told")
+        add_annotation("written")
     runner.report_omitted_annotations()
 
     assert len(parse_commands(capsys.readouterr().out)) == 18

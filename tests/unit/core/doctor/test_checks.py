@@ -109,7 +109,7 @@ CASES = {
     "own rule left behind": ({"rules": make_managed_rules(1)}, "managed rules", "warning", "ci3/"),
     "own rule is no collision": ({"rules": make_managed_rules(-1)}, "lifecycle", "ok", ""),
     "expiring another folder": ({"rules": make_rules("logs/")}, "lifecycle", "ok", ""),
-    "expiring beside the prefix": (
+    "expiring next to the prefix": (
         {"rules": make_rules("logs/"), "doctor_target": aim(prefix="app/")}, "lifecycle", "ok", ""),
     "expiring above the prefix": ({"rules": make_rules("ap"), "doctor_target": aim(prefix="app/")},
                                   "lifecycle", "warning", ""),

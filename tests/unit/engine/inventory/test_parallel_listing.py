@@ -25,7 +25,7 @@ def make_keys(rng: random.Random, prefix: str) -> set[str]:
         return "".join(rng.choice("ab0.-1 ") for _ in range(rng.randint(1, 4)))
 
     keys = {prefix + make_name() for _ in range(rng.randint(0, 10))}
-    keys |= {f"{make_name()}/beside" for _ in range(rng.randint(0, 4))}
+    keys |= {f"{make_name()}/other" for _ in range(rng.randint(0, 4))}
     for _ in range(rng.randint(0, 25)):
         folder = f"{prefix}{make_name()}/"
         for _ in range(rng.choice([1, 2, 3, 3, 10, 60])):
