@@ -88,12 +88,7 @@ def _make_titles(targets: Sequence["OpenTarget"]) -> list[str]:
     if len(targets) == 1:
         return [""]
     all_settings = [target.context.settings for target in targets]
-    return label_targets(
-        [
-            (settings.url, settings.match.pattern if settings.match else "")
-            for settings in all_settings
-        ]
-    )
+    return label_targets([(settings.url, str(settings.match or "")) for settings in all_settings])
 
 
 def _show_inventory(title: str, url: str, inventory: "Inventory", output: str) -> None:
@@ -131,6 +126,8 @@ def list_objects(*, name: str, output: str, **values: str | None) -> None:
     objects_by_url, titles = [], []
     for target, title in zip(opened, _make_titles(opened), strict=True) if folder else ():
         settings = target.context.settings
+        if len(opened) > 1 and settings.match and not settings.match.fullmatch(folder):
+            continue  # a deployment of another target in the same folder
         _, objects = list_deployment(target.bucket, folder, f"{settings.prefix}{folder}/")
         if objects:
             objects_by_url.append((settings.url, objects))

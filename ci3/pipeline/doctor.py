@@ -41,7 +41,7 @@ def run_doctor(target: OpenTarget) -> TargetFindings:
         facts = replace(facts, probe=probe_deletion(bucket, facts))
     if settings.probe_restore and not isinstance(facts.folders, Unavailable):
         facts = replace(facts, restore_probe=probe_restore(bucket, facts))
-    match = settings.match.pattern if settings.match else ""
+    match = str(settings.match or "")
     return TargetFindings(url=settings.url, match=match, findings=check_bucket(facts))
 
 

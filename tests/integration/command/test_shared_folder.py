@@ -16,7 +16,7 @@ PATTERNS = ("main..", "pr..")
     [
         (["list-deployments"], PATTERNS),
         (["explain", "pr-1"], PATTERNS[1:]),
-        (["list-objects", "pr-1"], PATTERNS),
+        (["list-objects", "pr-1"], PATTERNS[1:]),
         (["doctor"], PATTERNS),
     ],
     ids=["list-deployments", "explain", "list-objects", "doctor"],
