@@ -61,7 +61,7 @@ class Evaluation:
     required_count: int
     now: datetime
     is_ordered_by_name: bool
-    expiry: ExpiryCheck | None = None
+    expiry: ExpiryCheck | None
 
     @property
     def keeping_checks(self) -> tuple[RuleCheck, ...]:

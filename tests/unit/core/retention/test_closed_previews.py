@@ -21,7 +21,6 @@ from ci3.core.retention.closed_previews import (
     select_closed_previews,
 )
 from ci3.core.retention.decide import RetentionPolicy, evaluate
-from ci3.core.retention.evidence import find_required_evidence
 from ci3.core.retention.unfinished import PartialDeletion
 from ci3.core.units import Duration
 from tests.support.builders import (
@@ -337,66 +336,3 @@ def test_warning_requires_an_unavailable_pull_request_or_that_all_are_missing(wa
     known = replace(reading(_12=pull_request()), missing=missing, wanted=frozenset(wanted))
     codes = [warning.code for warning in find_expiry_warnings(known)]
     assert codes == ([WarningCode.EXPIRE_CLOSED] if has_warning else [])
-
-
-def test_incomplete_preview_of_an_open_pull_request_is_in_progress():
-    preview, release = marker_only_deployment("pr-12", 5), deployment("main", 10)
-    pull_requests = reading(_12=pull_request(None))
-    evaluations = evaluate_all(preview, release, keep_count=1, pull_requests=pull_requests)
-    codes = [reason.code for reason in evaluations[0].decision.reasons]
-    assert ReasonCode.IN_PROGRESS in codes
-
-
-def test_pin_is_the_only_reason_of_a_preview_whose_pull_request_is_unknown():
-    [evaluation] = evaluate_all(
-        deployment("pr-12", 20),
-        keep_count=1,
-        pins=pin_protected(["pr-12"]),
-        pull_requests=PullRequestReading(missing=frozenset({12})),
-    )
-    codes = [reason.code for reason in evaluation.decision.reasons]
-    assert ReasonCode.PROTECTED in codes
-    assert ReasonCode.EXPIRE_CLOSED not in codes
-
-
-@pytest.mark.parametrize(("closed_days", "has_check"), [(10, False), (1, True), (None, True)])
-def test_only_a_preview_that_is_not_expired_has_a_check(closed_days, has_check):
-    [evaluation] = evaluate_all(
-        deployment("pr-12", 20), pull_requests=reading(_12=pull_request(closed_days))
-    )
-    codes = [check.code for check in evaluation.checks]
-    assert codes.count(ReasonCode.EXPIRE_CLOSED) == has_check
-
-
-@pytest.mark.parametrize(("closed_days", "depends"), [(10, False), (90, True)])
-def test_only_a_preview_uploaded_long_after_the_closing_depends_on_older_objects(
-    closed_days, depends
-):
-    pull_requests = reading(_12=pull_request(closed_days))
-    check = check_preview(deployment("pr-12", 20), pull_requests, PERIOD, NOW)
-    assert check.depends_on_oldest is depends
-
-
-def test_preview_that_an_older_object_could_make_expired_is_required_in_full():
-    evaluations = evaluate_all(
-        deployment("pr-12", 20), deployment("pr-13", 21), deployment("release", 40),
-        keep_count=2,
-        pull_requests=reading(_12=pull_request(90), _13=pull_request(None)),
-    )  # fmt: skip
-    required = find_required_evidence(evaluations, RetentionPolicy(keep_count=2))
-    assert {deployment.name for deployment in required} == {"release", "pr-12"}
-
-
-def test_calendar_rule_explains_why_a_deployment_does_not_count():
-    evaluations = evaluate_all(
-        deployment("pr-12", 20), deployment("main", 21),
-        keep_daily=5, keep_count=1, pins=pin_protected(["main"]),
-    )  # fmt: skip
-    messages = {
-        evaluation.deployment.name: check.message
-        for evaluation in evaluations
-        for check in evaluation.checks
-        if check.code is ReasonCode.KEEP_DAILY
-    }
-    assert messages["pr-12"].startswith(f"{REPOSITORY}#12 was closed")
-    assert messages["main"] == "protected, so not counted"

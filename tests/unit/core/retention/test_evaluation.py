@@ -122,3 +122,15 @@ def test_messages_of_counts_by_name_and_by_upload(age_from):
         for evaluation in evaluations
     ]
     assert_messages(__file__, messages, age_from.value)
+
+
+def test_deployment_is_live_whatever_else_keeps_it():
+    [live, other] = evaluate(
+        inventory(deployment("live", 1), deployment("other", 2)),
+        RetentionPolicy(keep_count=2),
+        (live_pin("live"),),
+        NOW,
+        1,
+    )
+    assert len([*live.keeping_checks]) > 1
+    assert (live.is_live, other.is_live) == (True, False)
