@@ -97,5 +97,6 @@ def test_only_a_preview_that_is_known_to_be_open_counts():
 def test_keep_rules_are_no_reason_of_an_expired_preview():
     [evaluation] = evaluate_all(deployment("pr-12", 20), keep_count=5)
     assert [check.code for check in evaluation.keeping_checks] == [ReasonCode.KEEP_COUNT]
-    codes = [reason.code for reason in evaluation.decision.reasons]
-    assert codes == [ReasonCode.EXPIRE_CLOSED]
+    [reason] = evaluation.decision.reasons
+    assert reason.code is ReasonCode.EXPIRE_CLOSED
+    assert reason.message.startswith(f"{REPOSITORY}#12 was closed")

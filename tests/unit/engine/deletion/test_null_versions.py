@@ -137,3 +137,30 @@ def test_guard_of_versions_has_an_exception_only_while_versioning_is_suspended(v
     guard = describe_version_guard(versioning)
     assert guard.guard is DeleteGuard.VERSION_ID
     assert bool(guard.reason) is (versioning is Versioning.SUSPENDED)
+
+
+def test_null_version_that_cannot_be_listed_is_not_sent():
+    bucket = FakeBucket(A)
+    bucket.seconds = 100.0
+
+    def fail(_prefix):
+        raise OSError("no route")
+
+    bucket.list_all_versions = fail
+    assert bucket.send(A) == {"old/x/a": ObjectOutcome.FAILED}
+    assert bucket.log == []
+
+
+def test_requests_for_a_batch_end_when_the_run_is_stopped():
+    bucket = FakeBucket(A, B)
+    may_continue_states = []
+
+    def stop_run(identities, *, is_null_allowed, may_continue):
+        may_continue_states.append(may_continue())
+        bucket.sender.control.stop("timeout")
+        may_continue_states.append(may_continue())
+        return {}
+
+    bucket.remove_versions = stop_run
+    bucket.send(A, B)
+    assert may_continue_states == [True, False]
