@@ -78,7 +78,7 @@ class VersionDeletion:
     journal: Journal
     control: RunControl
     live: LiveWatch = field(default_factory=LiveWatch)
-    required_file: str = ""
+    required_file: str
     """Path within a deployment of the file of which the current version is deleted first."""
     concurrency: int = MAXIMUM_CONCURRENCY
     """Maximum number of requests in flight."""

@@ -35,6 +35,7 @@ def delete_with_gate(site: Bucket, *, deletes_versions: bool) -> DeletionResult:
                 gate=gate,
                 journal=journal,
                 control=control,
+                required_file="",
             ).delete_deployments(decisions)
         writer = reader.open_writer()
         return ObjectDeletion(

@@ -72,3 +72,11 @@ def test_keep_within_that_does_not_keep_a_deployment_is_not_in_its_outlook():
 
     assert ReasonCode.KEEP_WITHIN not in {check.code for check in evaluation.keeping_checks}
     assert outlook == explain(evaluate_first(OLD, NEW, keep_count=3), None).outlook
+
+
+def test_outlook_of_a_kept_deployment_does_not_depend_on_the_plan():
+    evaluation = evaluate_first(NEW, OLD)
+    planned = evaluation.decision
+    assert planned.is_keep
+    expected = explain(evaluation, None).outlook
+    assert explain(evaluation, None, planned=planned).outlook == expected
