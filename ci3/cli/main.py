@@ -13,7 +13,7 @@ from ci3.cli.console import create_console, show_error
 from ci3.errors import (
     Ci3Error,
     ExitCode,
-    RefusedError,
+    InterruptedRunError,
     SettingsError,
     redact_secrets,
 )
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         with ignoring_signals():
-            show_error(RefusedError("interrupted", "Nothing was deleted."))
+            show_error(InterruptedRunError("interrupted", "Nothing was deleted."))
         return ExitCode.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # rich raises SystemExit on a broken pipe
         sys.stdout = sys.stderr  # the interpreter flushes stdout at exit, and the pipe is closed
